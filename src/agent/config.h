@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace vm0::agent {
+
+// The longest that a run may take.
+inline constexpr Seconds kMaxTimeout = std::chrono::days(7);
+
+// Limits of a run; absent means the default.
+struct Limits {
+  std::optional<std::int64_t> memory_bytes;
+  std::optional<std::int64_t> pids;
+  std::optional<double> cpu;
+  std::optional<std::int64_t> disk_bytes;
+  std::optional<Seconds> timeout;
+  std::optional<Seconds> idle_timeout;
+};
+
+// An agent config: the YAML of `vm0 build` (as JSON), checked. Format: docs/agent-config.md.
+struct Config {
+  std::string name;
+  std::string provider;  // adapter's name; "claude-code" when not given
+  std::vector<std::string> command;
+  std::string dialect;  // empty: the adapter's own
+  std::string binary;
+  std::string working_dir;
+  std::map<std::string, std::string> environment;
+  std::string sandbox;  // empty: the server's default
+  std::string network;
+  std::vector<std::string> allow;
+  Limits limits;
+};
+
+// Checks a config as stored or sent: `agent:` and `agents: {name: …}` forms, unknown keys refused
+// by name, the reference's texts where it has them. kBadRequest otherwise. Keys of the reference
+// that vm0 does not use (description, image, volumes) are taken and kept.
+Result<Config> ParseConfig(const json::value& config);
+
+// "4GiB", "512MiB", "10GB", "1024": bytes. kBadRequest naming `field` otherwise.
+Result<std::int64_t> ParseBytes(std::string_view text, std::string_view field);
+
+// ^[a-zA-Z0-9]([a-zA-Z0-9-]{1,62}[a-zA-Z0-9])$: 3 to 64 characters.
+bool IsAgentName(std::string_view name);
+
+}  // namespace vm0::agent

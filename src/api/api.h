@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "feed/feed.h"
+#include "http/server.h"
+#include "os/clock.h"
+#include "run/runs.h"
+#include "store/database.h"
+#include "store/secret_box.h"
+
+namespace vm0::api {
+
+namespace asio = boost::asio;
+
+// Who may run without a sandbox on this server.
+enum class Unsandboxed {
+  kRefused,    // the default of `vm0 serve`
+  kWhenAsked,  // on-demand server: only where the request itself says "sandbox":"none"
+  kAllowed,    // --allow-unsandboxed: a config may say it too
+};
+
+struct ApiOptions {
+  std::string version;
+  std::set<std::string> host_names;  // lower case, without port; others are answered with 421
+  Unsandboxed unsandboxed = Unsandboxed::kRefused;
+  std::set<std::string> sandboxes = {"none"};  // what the runner has
+};
+
+// Every route of vm0 over one set of parts, which it borrows and which outlive it. Loop thread
+// only.
+class Api {
+ public:
+  struct Parts {
+    store::Database& database;
+    feed::Feed& feed;
+    run::Runs& runs;
+    const store::SecretBox& box;
+    os::Clock& clock;
+  };
+  // `handover` is called, after the answer was sent, when a newer CLI asks this server to make
+  // room. An empty one refuses with 409: a server that somebody started by hand.
+  Api(Parts parts, ApiOptions options, std::function<void()> handover);
+  ~Api();
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  // Answers one request; the server's handler. Nothing is thrown: what a route throws is logged to
+  // std::clog and answered with 500.
+  asio::awaitable<void> Handle(http::Exchange& exchange);
+  // The body and status of an error, for what the server itself refuses.
+  static http::Response FormatError(const Error& error);
+
+  // Ends all long waits with what they have, and all that come later at once, so that the server
+  // can stop. From then on it is not ready.
+  void EndWaits();
+  // Waits that readers hold open, and when the last request by somebody else than a runner or
+  // supervisor ended: what the on-demand server's life depends on. Requests that need no token do
+  // not count.
+  std::size_t open_reads() const;
+  MonoTime last_request() const;
+  // Whether it takes requests and the store answers; what /readyz says.
+  bool ready() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vm0::api

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "http/message.h"
+#include "store/run_store.h"
+
+namespace vm0::api {
+
+// Who makes a request, by its token.
+struct Principal {
+  store::Token::Kind kind = store::Token::Kind::kUser;
+  std::string user_id;
+  bool host_scope = false;        // may use what reaches the host; an admin always has it
+  std::optional<store::Run> run;  // of a run token: its run, as committed when the request came
+  int attempt = 0;                // of a run token
+
+  bool is_admin() const { return kind == store::Token::Kind::kAdmin; }
+  bool is_run() const { return kind == store::Token::Kind::kRun; }
+};
+
+// The principal of `Authorization: Bearer <token>`. kUnauthorized, "Not authenticated: …", says
+// whether the header is missing or malformed, or the token unknown or expired.
+Result<Principal> Authenticate(const http::Request& request, store::RunStore& store, WallTime now);
+
+// What a route asks of its caller.
+enum class Access {
+  kOpen,     // nothing
+  kUser,     // a user's token
+  kAdmin,    // the admin's
+  kRunner,   // the admin's; made by runners
+  kWebhook,  // a run token, or the owner of an external run
+};
+
+// kForbidden with the reason when the principal may not use such a route.
+Status Authorize(const Principal& principal, Access access);
+
+}  // namespace vm0::api

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/create_run.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "agent/adapter.h"
+
+namespace vm0::api {
+namespace {
+
+constexpr std::array<std::string_view, 4> kKnownSandboxes = {"bubblewrap", "gvisor", "container",
+                                                             "e2b"};
+
+std::unexpected<Error> NeedsHostScope(std::string_view what) {
+  return Fail(Code::kForbidden,
+              std::string(what) +
+                  " needs a token with host scope: use <data-dir>/admin.token, or ask the admin "
+                  "for a token with \"hostScope\":true");
+}
+
+std::unexpected<Error> Unavailable(std::string message) {
+  return Fail(Code::kSandboxUnavailable, std::move(message));
+}
+
+Result<std::string> ChooseSandbox(const RunRequest& request, const agent::Config& config,
+                                  const RunPolicy& policy) {
+  const std::string sandbox = request.sandbox.value_or(config.sandbox);
+  if (sandbox.empty())
+    return Unavailable(
+        "no sandbox is available in this version: say --sandbox none (\"sandbox\":\"none\") to run "
+        "without isolation");
+  if (sandbox == kExternalSandbox || policy.sandboxes.contains(sandbox)) return sandbox;
+  if (std::ranges::find(kKnownSandboxes, sandbox) == kKnownSandboxes.end() && sandbox != kNoSandbox)
+    return Fail(Code::kBadRequest,
+                "sandbox must be none, external, bubblewrap, gvisor, container "
+                "or e2b");
+  return Unavailable("sandbox " + sandbox +
+                     " is not available on this server: say --sandbox none "
+                     "(\"sandbox\":\"none\") to run without isolation");
+}
+
+// Whether this caller may run without a sandbox here.
+Status CheckUnsandboxed(const RunRequest& request, const RunPolicy& policy) {
+  if (!policy.host_scope) return NeedsHostScope("\"sandbox\":\"none\"");
+  switch (policy.unsandboxed) {
+    case Unsandboxed::kAllowed:
+      return {};
+    case Unsandboxed::kWhenAsked:
+      if (request.sandbox) return {};
+      return Fail(Code::kForbidden,
+                  "The config says sandbox none; say it for this run too: --sandbox none "
+                  "(\"sandbox\":\"none\")");
+    case Unsandboxed::kRefused:
+      break;
+  }
+  return Fail(Code::kForbidden,
+              "This server runs nothing without a sandbox: start it with vm0 serve "
+              "--allow-unsandboxed");
+}
+
+// Without a sandbox there is nothing to hold these limits.
+Status CheckLimits(const agent::Limits& limits) {
+  const std::array<std::pair<std::string_view, bool>, 4> named = {{
+      {"memory", limits.memory_bytes.has_value()},
+      {"pids", limits.pids.has_value()},
+      {"cpu", limits.cpu.has_value()},
+      {"disk", limits.disk_bytes.has_value()},
+  }};
+  for (const auto& [name, given] : named) {
+    if (given)
+      return Unavailable("limits." + std::string(name) +
+                         " can't be enforced with sandbox none: remove it from the config");
+  }
+  return {};
+}
+
+Result<std::string> ChooseNetwork(const RunRequest& request, const agent::Config& config) {
+  const std::string network = request.network.value_or(config.network);
+  if (!network.empty() && network != "full")
+    return Unavailable("network " + network +
+                       " can't be enforced with sandbox none: say --network full "
+                       "(\"network\":\"full\")");
+  // With the network said to be full, the config's list has been overruled.
+  if (request.allow.value_or(network.empty() ? config.allow : std::vector<std::string>()).size() >
+      0)
+    return Unavailable(
+        "allow can't be enforced with sandbox none: leave it out, or say --network full "
+        "(\"network\":\"full\")");
+  return std::string("full");
+}
+
+Status CheckHostScope(const RunRequest& request, const agent::Config& config,
+                      const RunPolicy& policy) {
+  if (policy.host_scope) return {};
+  if (request.workspace) return NeedsHostScope("workspace.path");
+  if (request.binary) return NeedsHostScope("binary");
+  if (!config.binary.empty()) return NeedsHostScope("The config's binary");
+  if (request.network.value_or(config.network) == "full") return NeedsHostScope("network full");
+  return {};
+}
+
+// Nothing of ours runs, so what says how to run has no meaning.
+Status CheckExternal(const RunRequest& request) {
+  const std::array<std::pair<std::string_view, bool>, 7> named = {{
+      {"workspace", request.workspace.has_value()},
+      {"binary", request.binary.has_value()},
+      {"secrets", !request.secrets.empty()},
+      {"network", request.network.has_value()},
+      {"allow", request.allow.has_value()},
+      {"timeout", request.timeout.has_value()},
+      {"partial", request.partial},
+  }};
+  for (const auto& [name, given] : named) {
+    if (given)
+      return Fail(Code::kBadRequest,
+                  std::string(name) + " has no meaning with sandbox external: leave it out");
+  }
+  return {};
+}
+
+struct Variables {
+  std::map<std::string, std::string> environment;
+  store::Secrets secrets;
+};
+
+Variables MergeVariables(const RunRequest& request, const agent::Config& config) {
+  Variables merged{request.environment, request.secrets};
+  merged.environment.insert(config.environment.begin(), config.environment.end());
+  for (auto entry = merged.environment.begin(); entry != merged.environment.end();) {
+    const auto& [name, value] = *entry;
+    // An empty value keeps nothing secret, and can't be masked.
+    const bool is_secret = agent::IsSecretName(name) && !value.empty();
+    if (is_secret) merged.secrets.emplace(name, value);
+    entry = is_secret || merged.secrets.contains(name) ? merged.environment.erase(entry)
+                                                       : std::next(entry);
+  }
+  return merged;
+}
+
+Status CheckCredential(const agent::Adapter& adapter, const Variables& variables) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : variables.environment) names.push_back(name);
+  for (const auto& [name, value] : variables.secrets) names.push_back(name);
+  if (adapter.credential_remedy().empty() || adapter.HasCredential(names)) return {};
+  return Fail(Code::kBadRequest, "This run has no credential for " +
+                                     std::string(adapter.display_name()) + ". " +
+                                     std::string(adapter.credential_remedy()));
+}
+
+Status CheckProgram(const RunRequest& request, const agent::Config& config,
+                    const agent::Adapter& adapter) {
+  if (!adapter.program().empty()) return {};
+  if (config.command.empty())
+    return Fail(Code::kBadRequest, "Agent \"" + std::string(adapter.name()) +
+                                       "\" needs a config that says its command: vm0 build");
+  if (request.binary)
+    return Fail(Code::kBadRequest, "binary has no meaning for an agent with a command");
+  return {};
+}
+
+agent::RunSpec MakeSpec(const RunRequest& request, const agent::Config& config,
+                        const agent::Adapter& adapter) {
+  agent::RunSpec spec;
+  spec.provider = config.provider;
+  spec.dialect =
+      config.dialect.empty() ? std::string(adapter.default_dialect().name()) : config.dialect;
+  spec.command = config.command;
+  spec.binary = request.binary.value_or(config.binary);
+  spec.prompt = request.prompt;
+  spec.partial = request.partial;
+  spec.workspace = request.workspace.value_or(agent::Workspace{});
+  spec.working_dir = config.working_dir;
+  spec.limits = config.limits;
+  if (request.timeout) spec.limits.timeout = request.timeout;
+  if (!spec.limits.timeout) spec.limits.timeout = kDefaultTimeout;
+  if (!spec.limits.idle_timeout) spec.limits.idle_timeout = kDefaultIdleTimeout;
+  return spec;
+}
+
+// Checks of a run that a runner of ours will claim.
+Status CheckSupervised(const RunRequest& request, const agent::Config& config,
+                       const agent::Adapter& adapter, const RunPolicy& policy,
+                       agent::RunSpec& spec) {
+  VM0_TRY(CheckHostScope(request, config, policy));
+  if (spec.sandbox == kNoSandbox) {
+    VM0_TRY(CheckUnsandboxed(request, policy));
+    VM0_TRY(CheckLimits(config.limits));
+    VM0_ASSIGN(spec.network, ChooseNetwork(request, config));
+  }
+  return CheckProgram(request, config, adapter);
+}
+
+run::NewRun ToNewRun(const ChosenAgent& chosen, const agent::RunSpec& spec,
+                     store::Secrets secrets) {
+  run::NewRun run;
+  run.agent_config_id = chosen.config_id;
+  run.agent_name = chosen.config.name;
+  run.provider = spec.provider;
+  run.dialect = spec.dialect;
+  run.prompt = spec.prompt;
+  run.spec = ToJson(json::value(agent::ToJson(spec)));
+  run.secrets = std::move(secrets);
+  run.external = spec.sandbox == kExternalSandbox;
+  return run;
+}
+
+}  // namespace
+
+Result<run::NewRun> MakeRun(const RunRequest& request, const ChosenAgent& chosen,
+                            const RunPolicy& policy) {
+  const agent::Config& config = chosen.config;
+  const agent::Adapter* adapter = agent::FindAdapter(config.provider);
+  if (adapter == nullptr)
+    return Fail(Code::kBadRequest, "The config's provider is not known here: " + config.provider);
+  agent::RunSpec spec = MakeSpec(request, config, *adapter);
+  VM0_ASSIGN(spec.sandbox, ChooseSandbox(request, config, policy));
+  Variables variables = MergeVariables(request, config);
+  spec.environment = std::move(variables.environment);
+  if (spec.sandbox == kExternalSandbox) {
+    VM0_TRY(CheckExternal(request));
+    // Nobody will ask for them.
+    return ToNewRun(chosen, spec, {});
+  }
+  VM0_TRY(CheckSupervised(request, config, *adapter, policy, spec));
+  variables.environment = spec.environment;
+  VM0_TRY(CheckCredential(*adapter, variables));
+  return ToNewRun(chosen, spec, std::move(variables.secrets));
+}
+
+}  // namespace vm0::api

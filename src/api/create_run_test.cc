@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/create_run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "api/run_request.h"
+
+namespace vm0::api {
+namespace {
+
+using testing::HasSubstr;
+
+json::object Object(std::string_view text) { return *ParseJsonObject(text, "test"); }
+
+// {"agent":"a","prompt":"p"} and these members.
+Result<RunRequest> ParseWith(const std::string& members) {
+  return ParseRunRequest(Object(R"({"agent":"a","prompt":"p",)" + members + "}"));
+}
+
+ChosenAgent Chosen(std::string_view agent_members) {
+  const std::string text =
+      R"({"version":"1.0","agent":{"name":"tester",)" + std::string(agent_members) + "}}";
+  return {ConfigId::New(WallTime{}), *agent::ParseConfig(*ParseJson(text))};
+}
+
+ChosenAgent Command(const std::string& members = "") {
+  return Chosen(R"("provider":"command","command":["./a.sh"])" + members);
+}
+
+RunPolicy Policy() { return {Unsandboxed::kAllowed, {"none"}, true}; }
+
+RunRequest Request(const std::string& members = R"("sandbox":"none")") {
+  auto request = ParseWith(members);
+  EXPECT_TRUE(request) << request.error().message;
+  return *std::move(request);
+}
+
+agent::RunSpec SpecOf(const run::NewRun& run) { return *agent::ParseRunSpec(Object(run.spec)); }
+
+TEST(RunRequest, NamesTheFieldThatIsWrong) {
+  const struct {
+    const char* body;
+    const char* message;
+  } cases[] = {
+      {R"({})", "Missing agentConfigId"},
+      {R"({"prompt":"p"})", "Missing agentConfigId"},
+      {R"({"agentConfigId":"","prompt":"p"})", "Missing agentConfigId"},
+      {R"({"agentConfigId":7,"prompt":"p"})", "agentConfigId must be a string"},
+      {R"({"agent":[],"prompt":"p"})", "agent must be a string"},
+      {R"({"agentConfigId":"i","agent":"a"})", "Give agentConfigId or agent, not both"},
+      {R"({"agent":"a"})", "Missing prompt"},
+      {R"({"agent":"a","prompt":""})", "Missing prompt"},
+      {R"({"agent":"a","prompt":null})", "Missing prompt"},
+      {R"({"agent":"a","prompt":{}})", "prompt must be a string"},
+      {R"({"agent":"a","prompt":"a\u0000b"})", "prompt must not contain a NUL"},
+      {R"({"agent":"a","prompt":"p","promt":1})", "Unknown field: promt"},
+      {R"({"agent":"a","prompt":"p","env":[]})", "env must be an object"},
+      {R"({"agent":"a","prompt":"p","env":{"A":1}})", "env.A must be a string"},
+      {R"({"agent":"a","prompt":"p","env":{"A":"\u0000"}})", "env.A must not contain a NUL"},
+      {R"({"agent":"a","prompt":"p","env":{"":"x"}})", "env has an invalid name: \"\""},
+      {R"({"agent":"a","prompt":"p","env":{"1A":"x"}})", "env has an invalid name: \"1A\""},
+      {R"({"agent":"a","prompt":"p","env":{"A=B":"x"}})", "env has an invalid name: \"A=B\""},
+      {R"({"agent":"a","prompt":"p","dynamicVars":{"A-B":"x"}})",
+       "dynamicVars has an invalid name"},
+      {R"({"agent":"a","prompt":"p","env":{"A":"1"},"dynamicVars":{"B":"2"}})", "not both"},
+      {R"({"agent":"a","prompt":"p","secrets":{"S":null}})", "secrets.S must be a string"},
+      {R"({"agent":"a","prompt":"p","secrets":{"S":""}})", "secrets.S must not be empty"},
+      {R"({"agent":"a","prompt":"p","workspace":"/x"})", "workspace must be an object"},
+      {R"({"agent":"a","prompt":"p","workspace":{}})", "Missing workspace.path"},
+      {R"({"agent":"a","prompt":"p","workspace":{"path":"x"}})",
+       "workspace.path must be an absolute"},
+      {R"({"agent":"a","prompt":"p","workspace":{"path":"/x","mode":"fresh"}})",
+       "workspace.mode must be"},
+      {R"({"agent":"a","prompt":"p","workspace":{"path":"/x","mdoe":"ro"}})",
+       "Unknown field: workspace.mdoe"},
+      {R"({"agent":"a","prompt":"p","timeout":0})",
+       "timeout must be a whole number from 1 to 604800"},
+      {R"({"agent":"a","prompt":"p","timeout":604801})", "timeout must be"},
+      {R"({"agent":"a","prompt":"p","timeout":1.5})", "timeout must be"},
+      {R"({"agent":"a","prompt":"p","timeout":"1h"})", "timeout must be"},
+      {R"({"agent":"a","prompt":"p","sandbox":""})", "sandbox must be"},
+      {R"({"agent":"a","prompt":"p","network":"some"})", "network must be none, allowlist or full"},
+      {R"({"agent":"a","prompt":"p","allow":"x:1"})", "allow must be"},
+      {R"({"agent":"a","prompt":"p","allow":[1]})", "allow must be"},
+      {R"({"agent":"a","prompt":"p","binary":"claude"})", "binary must be an absolute path"},
+      {R"({"agent":"a","prompt":"p","partial":"yes"})", "partial must be"},
+  };
+  for (const auto& each : cases) {
+    const auto request = ParseRunRequest(Object(each.body));
+    ASSERT_FALSE(request) << each.body;
+    EXPECT_EQ(request.error().code, Code::kBadRequest) << each.body;
+    EXPECT_THAT(request.error().message, HasSubstr(each.message)) << each.body;
+  }
+}
+
+TEST(RunRequest, LimitsTheSizeOfWhatItTakes) {
+  const auto with_prompt = [](std::size_t size) {
+    json::object body = {{"agent", "a"}, {"prompt", std::string(size, 'p')}};
+    return ParseRunRequest(body).has_value();
+  };
+  EXPECT_TRUE(with_prompt(kMaxPromptBytes));
+  EXPECT_FALSE(with_prompt(kMaxPromptBytes + 1));
+  const auto with_value = [](std::size_t size) {
+    json::object body = {{"agent", "a"}, {"prompt", "p"}, {"env", {{"A", std::string(size, 'v')}}}};
+    return ParseRunRequest(body).has_value();
+  };
+  EXPECT_TRUE(with_value(kMaxVariableBytes - 3));
+  EXPECT_FALSE(with_value(kMaxVariableBytes - 2));
+  json::object many;
+  for (std::size_t i = 0; i <= kMaxVariables; ++i) many["V" + std::to_string(i)] = "x";
+  json::object body = {{"agent", "a"}, {"prompt", "p"}, {"secrets", many}};
+  EXPECT_FALSE(ParseRunRequest(body));
+}
+
+TEST(RunRequest, TakesEveryField) {
+  const auto request = ParseRunRequest(Object(
+      R"({"agentConfigId":"id","prompt":"p","dynamicVars":{"A":"1"},"secrets":{"B":"2"},)"
+      R"("workspace":{"path":"/w","mode":"rw"},"timeout":604800,"sandbox":"none","network":"full",)"
+      R"("allow":["a:1"],"binary":"/bin/x","partial":true})"));
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(request->agent_config_id, "id");
+  EXPECT_EQ(request->environment.at("A"), "1");
+  EXPECT_EQ(request->secrets.at("B"), "2");
+  EXPECT_EQ(request->workspace->path, "/w");
+  EXPECT_EQ(request->workspace->mode, agent::Workspace::Mode::kReadWrite);
+  EXPECT_EQ(request->timeout, Seconds(604800));
+  EXPECT_EQ(request->allow->size(), 1u);
+  EXPECT_EQ(request->binary, "/bin/x");
+  EXPECT_TRUE(request->partial);
+}
+
+TEST(CreateRun, TheRequestWinsOverTheConfig) {
+  const ChosenAgent chosen = Command(
+      R"(,"environment":{"A":"config","B":"config"},"limits":{"timeout":"5m","idle_timeout":"1m"},)"
+      R"("working_dir":"/work","dialect":"claude-code")");
+  const auto run =
+      MakeRun(Request(R"("sandbox":"none","env":{"A":"request"},"timeout":7)"), chosen, Policy());
+  ASSERT_TRUE(run) << run.error().message;
+  const agent::RunSpec spec = SpecOf(*run);
+  EXPECT_EQ(spec.environment,
+            (std::map<std::string, std::string>{{"A", "request"}, {"B", "config"}}));
+  EXPECT_EQ(spec.limits.timeout, Seconds(7));
+  EXPECT_EQ(spec.limits.idle_timeout, Seconds(60));
+  EXPECT_EQ(spec.dialect, "claude-code");
+  EXPECT_EQ(spec.command, std::vector<std::string>{"./a.sh"});
+  EXPECT_EQ(spec.working_dir, "/work");
+  EXPECT_EQ(spec.network, "full");
+  EXPECT_EQ(run->agent_name, "tester");
+  EXPECT_EQ(run->agent_config_id, chosen.config_id);
+  EXPECT_FALSE(run->external);
+}
+
+TEST(CreateRun, EveryRunHasTimeouts) {
+  const agent::RunSpec spec = SpecOf(*MakeRun(Request(), Command(), Policy()));
+  EXPECT_EQ(spec.limits.timeout, kDefaultTimeout);
+  EXPECT_EQ(spec.limits.idle_timeout, kDefaultIdleTimeout);
+}
+
+TEST(CreateRun, NamesThatLookSecretBecomeSecrets) {
+  const auto run = MakeRun(
+      Request(
+          R"("sandbox":"none","secrets":{"PLAIN":"s","BOTH":"secret"},)"
+          R"("env":{"MY_API_KEY":"k","db_password":"p","KEYS":"no","EMPTY_TOKEN":"","BOTH":"env"})"),
+      Command(R"(,"environment":{"CONFIG_SECRET":"c","MY_API_KEY":"older"})"), Policy());
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_EQ(run->secrets, (store::Secrets{{"PLAIN", "s"},
+                                          {"BOTH", "secret"},
+                                          {"MY_API_KEY", "k"},
+                                          {"db_password", "p"},
+                                          {"CONFIG_SECRET", "c"}}));
+  EXPECT_EQ(SpecOf(*run).environment,
+            (std::map<std::string, std::string>{{"KEYS", "no"}, {"EMPTY_TOKEN", ""}}));
+  EXPECT_EQ(run->spec.find("older"), std::string::npos);
+}
+
+TEST(CreateRun, RefusesWhatNoSandboxCanHold) {
+  const struct {
+    const char* request;
+    const char* config;
+    const char* message;
+  } cases[] = {
+      {R"("timeout":5)", "", "no sandbox is available in this version"},
+      {R"("sandbox":"bubblewrap")", "", "sandbox bubblewrap is not available"},
+      {R"("timeout":5)", R"(,"sandbox":"gvisor")", "sandbox gvisor is not available"},
+      {R"("sandbox":"none")", R"(,"limits":{"memory":"4GiB"})", "limits.memory can't be enforced"},
+      {R"("sandbox":"none")", R"(,"limits":{"pids":5})", "limits.pids can't be enforced"},
+      {R"("sandbox":"none")", R"(,"limits":{"cpu":2})", "limits.cpu can't be enforced"},
+      {R"("sandbox":"none")", R"(,"limits":{"disk":"1GiB"})", "limits.disk can't be enforced"},
+      {R"("sandbox":"none","network":"none")", "", "network none can't be enforced"},
+      {R"("sandbox":"none","network":"allowlist")", "", "network allowlist can't be enforced"},
+      {R"("sandbox":"none")", R"(,"network":"none")", "network none can't be enforced"},
+      {R"("sandbox":"none")", R"(,"allow":["a:1"])", "allow can't be enforced"},
+      {R"("sandbox":"none","network":"full","allow":["a:1"])", "", "allow can't be enforced"},
+  };
+  for (const auto& each : cases) {
+    const auto run = MakeRun(Request(each.request), Command(each.config), Policy());
+    ASSERT_FALSE(run) << each.request << each.config;
+    EXPECT_EQ(run.error().code, Code::kSandboxUnavailable) << each.request << each.config;
+    EXPECT_THAT(run.error().message, HasSubstr(each.message)) << each.request;
+  }
+}
+
+TEST(CreateRun, FullNetworkOverrulesTheConfig) {
+  for (const char* config : {R"(,"network":"none")", R"(,"network":"allowlist","allow":["a:1"])",
+                             R"(,"allow":["a:1"])"}) {
+    const auto run =
+        MakeRun(Request(R"("sandbox":"none","network":"full")"), Command(config), Policy());
+    ASSERT_TRUE(run) << run.error().message;
+    EXPECT_EQ(SpecOf(*run).network, "full");
+  }
+}
+
+TEST(CreateRun, WhatReachesTheHostNeedsHostScope) {
+  RunPolicy policy = Policy();
+  policy.host_scope = false;
+  // As if there were a sandbox, to see each by itself.
+  policy.sandboxes = {"bubblewrap"};
+  const ChosenAgent claude = Chosen(R"("provider":"claude-code")");
+  const std::string box = R"("sandbox":"bubblewrap","secrets":{"ANTHROPIC_API_KEY":"k"})";
+  EXPECT_TRUE(MakeRun(Request(box), claude, policy));
+  for (const char* field :
+       {R"("workspace":{"path":"/w"})", R"("binary":"/bin/x")", R"("network":"full")"}) {
+    const auto run = MakeRun(Request(box + "," + field), claude, policy);
+    ASSERT_FALSE(run) << field;
+    EXPECT_EQ(run.error().code, Code::kForbidden) << field;
+    EXPECT_THAT(run.error().message, HasSubstr("host scope")) << field;
+  }
+  const auto config_binary =
+      MakeRun(Request(box), Chosen(R"("provider":"claude-code","binary":"/bin/x")"), policy);
+  EXPECT_EQ(config_binary.error().code, Code::kForbidden);
+  policy.sandboxes = {"none"};
+  EXPECT_EQ(MakeRun(Request(), Command(), policy).error().code, Code::kForbidden);
+}
+
+TEST(CreateRun, RunsUnsandboxedOnlyWhereTheServerAllowsIt) {
+  const ChosenAgent says_none = Command(R"(,"sandbox":"none")");
+  const RunRequest silent = Request(R"("timeout":5)");
+  RunPolicy policy = Policy();
+  EXPECT_TRUE(MakeRun(silent, says_none, policy));
+  policy.unsandboxed = Unsandboxed::kWhenAsked;
+  EXPECT_TRUE(MakeRun(Request(), Command(), policy));
+  const auto unasked = MakeRun(silent, says_none, policy);
+  EXPECT_EQ(unasked.error().code, Code::kForbidden);
+  EXPECT_THAT(unasked.error().message, HasSubstr("--sandbox none"));
+  policy.unsandboxed = Unsandboxed::kRefused;
+  const auto refused = MakeRun(Request(), Command(), policy);
+  EXPECT_EQ(refused.error().code, Code::kForbidden);
+  EXPECT_THAT(refused.error().message, HasSubstr("--allow-unsandboxed"));
+}
+
+TEST(CreateRun, AnUnknownSandboxIsABadRequest) {
+  EXPECT_EQ(MakeRun(Request(R"("sandbox":"chroot")"), Command(), Policy()).error().code,
+            Code::kBadRequest);
+}
+
+TEST(CreateRun, RefusesEarlyWithoutACredential) {
+  const ChosenAgent claude = Chosen(R"("provider":"claude-code")");
+  const auto without =
+      MakeRun(Request(R"("sandbox":"none","env":{"ANTHROPIC_BASE_URL":"x"})"), claude, Policy());
+  ASSERT_FALSE(without);
+  EXPECT_EQ(without.error().code, Code::kBadRequest);
+  EXPECT_THAT(without.error().message, HasSubstr("claude setup-token"));
+  for (const char* members :
+       {R"("secrets":{"CLAUDE_CODE_OAUTH_TOKEN":"t"})", R"("env":{"ANTHROPIC_API_KEY":"t"})"}) {
+    EXPECT_TRUE(MakeRun(Request(R"("sandbox":"none",)" + std::string(members)), claude, Policy()))
+        << members;
+  }
+}
+
+TEST(CreateRun, ACommandNeedsItsConfigAndTakesNoBinary) {
+  ChosenAgent bare;
+  bare.config.name = bare.config.provider = "command";
+  EXPECT_THAT(MakeRun(Request(), bare, Policy()).error().message, HasSubstr("needs a config"));
+  EXPECT_THAT(
+      MakeRun(Request(R"("sandbox":"none","binary":"/x")"), Command(), Policy()).error().message,
+      HasSubstr("binary has no meaning"));
+}
+
+TEST(CreateRun, AnExternalRunNeedsNothingAndKeepsNoSecrets) {
+  RunPolicy policy = {Unsandboxed::kRefused, {"none"}, false};
+  const ChosenAgent claude =
+      Chosen(R"("provider":"claude-code","environment":{"A_KEY":"s3cret"},"limits":{"pids":5})");
+  const auto run = MakeRun(Request(R"("sandbox":"external")"), claude, policy);
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_TRUE(run->external);
+  EXPECT_TRUE(run->secrets.empty());
+  EXPECT_EQ(run->spec.find("s3cret"), std::string::npos);
+  for (const char* field : {R"("workspace":{"path":"/w"})", R"("secrets":{"S":"x"})",
+                            R"("timeout":5)", R"("network":"none")"}) {
+    const auto refused =
+        MakeRun(Request(R"("sandbox":"external",)" + std::string(field)), claude, policy);
+    ASSERT_FALSE(refused) << field;
+    EXPECT_THAT(refused.error().message, HasSubstr("has no meaning")) << field;
+  }
+}
+
+}  // namespace
+}  // namespace vm0::api

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "feed/feed.h"
+
+namespace vm0::api {
+
+// What a reader gets of each event.
+enum class View {
+  kRaw,     // eventData: the stored bytes
+  kParsed,  // parsed: an array, perhaps empty; shapes in docs/parsed-events.md
+  kBoth,
+};
+std::optional<View> FindView(std::string_view name);  // "raw", "parsed", "both"
+
+// One event as every transport gives it. `dialect` is the run's; events that the agent did not
+// print parse to nothing.
+std::string FormatEvent(const event::Event& event, View view, std::string_view dialect);
+// {"status","result"?,"error"?}
+std::string FormatRunState(const store::Run& run);
+// A page of the events route.
+std::string FormatPage(const feed::Page& page, View view);
+
+}  // namespace vm0::api

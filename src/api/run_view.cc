@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/run_view.h"
+
+#include "agent/spec.h"
+#include "api/create_run.h"
+#include "api/object_writer.h"
+#include "base/json.h"
+#include "base/utf8.h"
+
+namespace vm0::api {
+namespace {
+
+constexpr std::size_t kListedPromptCharacters = 1000;
+
+// The first `most` characters of valid UTF-8.
+std::string_view FirstCharacters(std::string_view text, std::size_t most) {
+  std::size_t end = 0;
+  for (std::size_t count = 0; end < text.size() && count < most; ++count)
+    end += Utf8SequenceAt(text, end).size;
+  return text.substr(0, end);
+}
+
+std::string FormatWorkspace(const agent::Workspace& workspace) {
+  ObjectWriter body;
+  body.Text("mode", agent::NameOf(workspace.mode));
+  if (!workspace.path.empty()) body.Text("path", workspace.path);
+  return body.Take();
+}
+
+// The limits as they hold. Without a sandbox the defaults of some can't: they are listed.
+std::string FormatLimits(const agent::RunSpec& spec) {
+  const agent::Limits& limits = spec.limits;
+  ObjectWriter body;
+  body.Number("memoryBytes", limits.memory_bytes.value_or(kDefaultMemoryBytes));
+  body.Number("pids", limits.pids.value_or(kDefaultPids));
+  body.Raw("cpu", ToJson(json::value(limits.cpu.value_or(kDefaultCpu))));
+  body.Number("diskBytes", limits.disk_bytes.value_or(kDefaultDiskBytes));
+  body.Number("timeoutSeconds", limits.timeout.value_or(kDefaultTimeout).count());
+  body.Number("idleTimeoutSeconds", limits.idle_timeout.value_or(kDefaultIdleTimeout).count());
+  body.Number("lineBytes", spec.line_limit_bytes).Number("spoolBytes", spec.spool_limit_bytes);
+  std::vector<std::string> unenforced;
+  if (spec.sandbox == kNoSandbox) unenforced = {"memory", "pids", "cpu", "disk"};
+  return body.Texts("unenforced", unenforced).Take();
+}
+
+void WriteSpec(ObjectWriter& body, const store::Run& run, const agent::RunSpec& spec) {
+  std::vector<std::string> names;
+  ObjectWriter values;
+  for (const auto& [name, value] : spec.environment) {
+    names.push_back(name);
+    values.Text(name, value);
+  }
+  body.Text("sandbox", spec.sandbox).Texts("environment", names);
+  if (!names.empty()) body.Raw("dynamicVars", values.Take());
+  // Of an external run its owner decides these.
+  if (run.external) return;
+  body.Text("network", spec.network).Texts("allow", spec.allow);
+  body.Raw("limits", FormatLimits(spec)).Raw("workspace", FormatWorkspace(spec.workspace));
+  if (!spec.binary.empty()) body.Text("binary", spec.binary);
+  if (!spec.working_dir.empty()) body.Text("workingDir", spec.working_dir);
+}
+
+void WriteProgress(ObjectWriter& body, const store::Run& run) {
+  body.Number("attempt", run.attempt);
+  if (!run.machine.empty()) body.Text("machine", run.machine);
+  body.TimeIf("cancelRequestedAt", run.cancel_requested_at).Time("createdAt", run.created_at);
+  body.TimeIf("startedAt", run.started_at).TimeIf("completedAt", run.completed_at);
+  body.RawIf("result", run.result).TextIf("error", run.error);
+}
+
+}  // namespace
+
+std::string FormatListedRun(const store::Run& run) {
+  const std::string id = run.id.ToString();
+  const std::string_view prompt = FirstCharacters(run.prompt, kListedPromptCharacters);
+  ObjectWriter body;
+  body.Text("id", id).Text("runId", id).Text("agentName", run.agent_name);
+  body.Text("provider", run.provider).Text("status", store::NameOf(run.status));
+  body.Text("prompt", prompt);
+  if (prompt.size() < run.prompt.size()) body.Bool("promptCut", true);
+  body.Time("createdAt", run.created_at).TimeIf("startedAt", run.started_at);
+  body.TimeIf("completedAt", run.completed_at).TextIf("error", run.error);
+  return body.Take();
+}
+
+Result<std::string> FormatRun(const store::Run& run, const std::vector<std::string>& secret_names,
+                              std::int64_t last_sequence) {
+  const auto object = ParseJsonObject(run.spec, "the run's spec");
+  if (!object) return Fail(Code::kIo, object.error().message);
+  const auto spec = agent::ParseRunSpec(*object);
+  if (!spec) return Fail(Code::kIo, "the run's spec: " + spec.error().message);
+
+  const std::string id = run.id.ToString();
+  ObjectWriter body;
+  body.Text("runId", id).Text("id", id);
+  if (run.agent_config_id) body.Text("agentConfigId", run.agent_config_id->ToString());
+  body.Text("agentName", run.agent_name).Text("provider", run.provider);
+  body.Text("dialect", run.dialect).Text("status", store::NameOf(run.status));
+  body.Text("prompt", run.prompt);
+  WriteSpec(body, run, *spec);
+  body.Texts("secrets", secret_names);
+  WriteProgress(body, run);
+  body.Number("lastSequence", last_sequence);
+  return body.Take();
+}
+
+}  // namespace vm0::api

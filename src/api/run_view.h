@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "store/types.h"
+
+namespace vm0::api {
+
+// A run in a list. A prompt of more than 1,000 characters is cut, and "promptCut":true says so.
+std::string FormatListedRun(const store::Run& run);
+
+// A run with all that is known about it. `secret_names`: of its secrets while they are kept.
+// kIo when the stored spec can't be read.
+Result<std::string> FormatRun(const store::Run& run, const std::vector<std::string>& secret_names,
+                              std::int64_t last_sequence);
+
+}  // namespace vm0::api

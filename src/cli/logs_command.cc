@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <csignal>
+#include <limits>
+#include <utility>
+
+#include "cli/commands.h"
+#include "cli/event_stream.h"
+#include "cli/exit.h"
+#include "cli/interrupts.h"
+#include "cli/parse_arguments.h"
+#include "cli/run_output.h"
+
+namespace vm0::cli {
+namespace {
+
+struct LogsOptions {
+  std::string run_id;
+  bool follow = false;
+  std::int64_t since = 0;
+  std::int64_t limit = std::numeric_limits<std::int64_t>::max();
+  Selection selection = Selection::kAll;
+  ShowOptions show;
+  PollOptions poll;
+};
+
+asio::awaitable<void> LeaveOnCtrlC(Session& session) {
+  Interrupts interrupts(session.loop(), {SIGINT});
+  co_await interrupts.Next();
+  session.Leave(kExitCancelled);
+}
+
+// Events that are shown count, so that --limit with --system gives as many as it says.
+void CutPage(client::EventPage& page, Selection selection, std::int64_t left) {
+  std::size_t keep = 0;
+  for (; keep < page.events.size() && left > 0; ++keep) {
+    const auto source = page.events[keep].source;
+    const bool counts = selection == Selection::kAll || source == event::Source::kStderr ||
+                        source == event::Source::kVm0;
+    if (counts) --left;
+  }
+  page.events.resize(keep);
+}
+
+int ReportFailure(Output& output, const LogsOptions& options, const Error& error) {
+  if (error.code != Code::kCursorAhead)
+    return ReportRunError(output, options.run_id, "Failed to fetch logs", error);
+  output.SayFailure("--since " + std::to_string(options.since) + " is beyond the end",
+                    "The run's last event is " + std::to_string(error.number.value_or(0)));
+  return ExitOf(error.code);
+}
+
+asio::awaitable<int> Show(Session& session, LogsOptions options) {
+  Output& output = session.output();
+  EventStream stream(session, options.run_id, options.since, options.poll);
+  RunOutput shown(output, options.show, Text::kWhole, options.selection);
+  for (bool is_end = false; !is_end;) {
+    const auto left = options.limit - shown.shown();
+    auto next = options.follow ? stream.Follow() : stream.Read(left);
+    auto page = co_await std::move(next);
+    if (!page) co_return ReportFailure(output, options, page.error());
+    is_end = !page->has_more && (page->run.is_terminal() || !options.follow);
+    CutPage(*page, options.selection, left);
+    Status written = co_await shown.Show(*page);
+    is_end = is_end || shown.shown() >= options.limit;
+    if (written && is_end) written = co_await shown.Finish();
+    if (!written) co_return ExitOfPrinting(output, written);
+  }
+  if (shown.shown() == 0 && options.show.format == Format::kText)
+    output.SayPainted("No events found for this run.", term::Style::kYellow);
+  co_return kExitOk;
+}
+
+struct LogsArguments {
+  std::string run_id;
+  bool follow = false;
+  std::optional<std::int64_t> since;
+  std::optional<std::int64_t> limit;
+  bool system = false;
+  ShowArguments show;
+  PollArguments poll;
+
+  void Declare(ArgumentParser& parser) {
+    parser.Positional("run", run_id, Need::kRequired, "The run's id");
+    parser.Flag("-f,--follow", follow, "Go on until the run ends");
+    parser.Number("--since", since, 0, "N", "Only events after number N");
+    parser.Number("--limit", limit, 1, "N", "At most N events");
+    parser.Flag("--system", system, "Only stderr and what vm0 itself says");
+    parser.Flag("--full", show.full, "Cut nothing");
+    parser.Flag("--json", show.json, "One event a line, as the API gives it");
+    parser.Flag("--raw", show.raw, "The agent's stdout, byte for byte");
+    parser.Exclusive({"--full", "--json", "--raw"});
+    parser.Flag("-v,--verbose", show.verbose, "Show the time between events");
+    poll.Declare(parser);
+  }
+};
+
+}  // namespace
+
+int LogsCommand(Context& context) {
+  LogsArguments arguments;
+  ArgumentParser parser("logs", "Show the events of a run");
+  arguments.Declare(parser);
+  if (const auto exit_code = ParseArguments(parser, "logs", context)) return *exit_code;
+  const auto poll = arguments.poll.Read(context.environment);
+  if (!poll) return ReportUsage(context.output, "logs", poll.error().message);
+  LogsOptions options{.run_id = arguments.run_id,
+                      .follow = arguments.follow,
+                      .since = arguments.since.value_or(0),
+                      .selection = arguments.system ? Selection::kSystem : Selection::kAll,
+                      .show = arguments.show.Read(),
+                      .poll = *poll};
+  if (arguments.limit) options.limit = *arguments.limit;
+  return Session::Run(context, [&options](Session& session) {
+    asio::co_spawn(session.loop(), LeaveOnCtrlC(session), asio::detached);
+    return Show(session, std::move(options));
+  });
+}
+
+}  // namespace vm0::cli

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/run_options.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "base/text.h"
+
+namespace vm0::cli {
+namespace {
+
+constexpr std::int64_t kMinIntervalMs = 10;
+constexpr std::int64_t kMaxIntervalMs = 3'600'000;
+
+// "--secret NAME" takes the value from our own environment, so that it is in no argument list.
+Result<std::pair<std::string, std::string>> ParseSecret(const std::string& text,
+                                                        const Environment& environment) {
+  if (text.find('=') != std::string::npos) {
+    auto assignment = ParseAssignment(text);
+    if (assignment) return assignment;
+    return Fail(Code::kBadRequest,
+                "Invalid secret format: " + text.substr(0, text.find('=')) +
+                    "=… (expected name=value, or name alone to take it from the environment)");
+  }
+  if (text.empty()) return Fail(Code::kBadRequest, "--secret needs a name");
+  auto value = environment.FindNonEmpty(text);
+  if (!value)
+    return Fail(Code::kBadRequest,
+                "Secret " + text + " is not set: export " + text + ", or write " + text + "=VALUE");
+  return std::pair(text, std::move(*value));
+}
+
+Result<std::string> OneOf(const std::optional<std::string>& value, const std::string& option,
+                          const std::vector<std::string>& allowed) {
+  if (!value) return std::string();
+  if (std::ranges::find(allowed, *value) != allowed.end()) return *value;
+  return Fail(Code::kBadRequest,
+              option + " must be one of " + Join(allowed, ", ") + ", not \"" + *value + "\"");
+}
+
+}  // namespace
+
+Result<std::pair<std::string, std::string>> ParseAssignment(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size())
+    return Fail(Code::kBadRequest, "Invalid env var format: " + text + " (expected key=value)");
+  return std::pair(text.substr(0, equals), text.substr(equals + 1));
+}
+
+Result<agent::Workspace> ParseWorkspace(const std::string& text) {
+  using Mode = agent::Workspace::Mode;
+  agent::Workspace workspace{.mode = Mode::kCopy, .path = text};
+  const auto colon = text.rfind(':');
+  if (colon != std::string::npos) {
+    const auto mode = agent::FindWorkspaceMode(std::string_view(text).substr(colon + 1));
+    if (mode && *mode != Mode::kFresh) workspace = {.mode = *mode, .path = text.substr(0, colon)};
+  }
+  if (workspace.path.empty())
+    return Fail(Code::kBadRequest, "-w needs a folder: -w DIR, -w DIR:ro or -w DIR:rw");
+  return workspace;
+}
+
+void PollArguments::Declare(ArgumentParser& parser) {
+  parser.Text("--transport", transport, "NAME",
+              "How events are fetched: long-poll (default) or poll");
+  parser.Number("--poll-interval", interval_ms, kMinIntervalMs, "MS",
+                "First pause of --transport poll (default 500, or VM0_POLL_INTERVAL)");
+  parser.Number("--poll-max", max_ms, kMinIntervalMs, "MS",
+                "Longest pause when nothing happens (default 5000)");
+}
+
+Result<PollOptions> PollArguments::Read(const Environment& environment) const {
+  PollOptions options;
+  VM0_ASSIGN(const auto name, OneOf(transport, "--transport", {"long-poll", "poll"}));
+  options.long_poll = name != "poll";
+  std::optional<std::int64_t> interval = interval_ms;
+  if (const auto text = environment.FindNonEmpty("VM0_POLL_INTERVAL"); text && !interval) {
+    interval = ParseInt(*text);
+    if (!interval || *interval < kMinIntervalMs)
+      return Fail(Code::kBadRequest,
+                  "VM0_POLL_INTERVAL must be a number of milliseconds, 10 or "
+                  "more, not \"" +
+                      *text + "\"");
+  }
+  if (interval) options.interval = Millis(std::min(*interval, kMaxIntervalMs));
+  if (max_ms) options.interval_max = Millis(std::min(*max_ms, kMaxIntervalMs));
+  options.interval_max = std::max(options.interval, options.interval_max);
+  return options;
+}
+
+ShowOptions ShowArguments::Read() const {
+  ShowOptions options{.full = full, .verbose = verbose};
+  if (json) options.format = Format::kJson;
+  if (raw) options.format = Format::kRaw;
+  if (quiet) options.format = Format::kNone;
+  return options;
+}
+
+void RunArguments::Declare(ArgumentParser& parser) {
+  parser.Positional("agent", agent, Need::kRequired,
+                    "A built-in agent (claude-code), a config's name or id, or a YAML file");
+  parser.Positional("prompt", prompt, Need::kRequired, "What the agent is asked to do");
+  parser.List(
+      "-e,--env", environment, "K=V",
+      "A variable for the agent; names ending in KEY, TOKEN, SECRET or PASSWORD are secrets");
+  parser.List("--secret", secrets, "K[=V]",
+              "A secret; without value it is taken from the environment");
+  parser.Text("-w,--workspace", workspace, "DIR[:copy|:ro|:rw]",
+              "The folder to work on; a copy of it unless :rw");
+  parser.Flag("-d,--detach", detach, "Print the run's id and leave");
+  parser.Text("--timeout", timeout, "DURATION", "End the run after 30m, 2h, 90 (seconds)");
+  parser.Text("--sandbox", sandbox, "NAME",
+              "How the agent is isolated; today only by none, which is no isolation");
+  parser.Text("--network", network, "NAME", "none, allowlist or full");
+  parser.Flag("--partial", partial, "Show text while it is written");
+  parser.Flag("--full", show.full, "Cut nothing");
+  parser.Flag("--json", show.json, "One event a line, as the API gives it");
+  parser.Flag("--raw", show.raw, "The agent's stdout, byte for byte");
+  parser.Flag("--quiet", show.quiet, "Print nothing but errors");
+  parser.Exclusive({"--full", "--json", "--raw", "--quiet"});
+  parser.Flag("-v,--verbose", show.verbose, "Show the time between events");
+  poll.Declare(parser);
+}
+
+Result<RunOptions> RunArguments::Read(const Environment& ours) const {
+  RunOptions options;
+  options.agent = agent;
+  options.prompt = prompt;
+  if (agent.empty()) return Fail(Code::kBadRequest, "The agent's name must not be empty");
+  if (prompt.empty()) return Fail(Code::kBadRequest, "The prompt must not be empty");
+  for (const auto& text : environment) {
+    VM0_ASSIGN(auto assignment, ParseAssignment(text));
+    options.environment.insert_or_assign(std::move(assignment.first), std::move(assignment.second));
+  }
+  for (const auto& text : secrets) {
+    VM0_ASSIGN(auto secret, ParseSecret(text, ours));
+    options.secrets.insert_or_assign(std::move(secret.first), std::move(secret.second));
+  }
+  if (workspace) {
+    VM0_ASSIGN(options.workspace, ParseWorkspace(*workspace));
+  }
+  if (timeout) {
+    auto parsed = ParseDuration(*timeout);
+    if (!parsed) return Fail(Code::kBadRequest, "--timeout: " + parsed.error().message);
+    if (*parsed > agent::kMaxTimeout)
+      return Fail(Code::kBadRequest,
+                  "--timeout must be at most " + FormatDuration(agent::kMaxTimeout));
+    options.timeout = *parsed;
+  }
+  if (sandbox && sandbox->empty()) return Fail(Code::kBadRequest, "--sandbox needs a name");
+  options.sandbox = sandbox.value_or("");
+  VM0_ASSIGN(options.network, OneOf(network, "--network", {"none", "allowlist", "full"}));
+  options.detach = detach;
+  options.partial = partial;
+  options.show = show.Read();
+  VM0_ASSIGN(options.poll, poll.Read(ours));
+  return options;
+}
+
+}  // namespace vm0::cli

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/time.h"
+#include "cli/output.h"
+
+namespace vm0::cli {
+
+// Text in columns, two spaces apart, the last one ragged. Cells are made harmless for a terminal
+// and kept on one line; widths count characters.
+std::string FormatTable(const std::vector<std::vector<std::string>>& rows);
+
+// The runs of GET /api/agent/runs as a table with a heading.
+std::string FormatRuns(const json::array& runs, WallTime now);
+
+// "5s ago", "3m ago", "2h ago", "4d ago" of an ISO time of the API; the text itself if it is none.
+std::string FormatAge(std::string_view iso, WallTime now);
+
+}  // namespace vm0::cli

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/run_table.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace vm0::cli {
+namespace {
+
+const WallTime kNow{Micros{1'763'625'600'000'000}};  // 2025-11-20T08:00:00Z
+
+TEST(RunTable, ColumnsAlignByCharacters) {
+  EXPECT_EQ(FormatTable({{"A", "B"}, {"\xc3\xa4\xc3\xb6\xc3\xbc", "x"}, {"", "yy"}}),
+            "A    B\n\xc3\xa4\xc3\xb6\xc3\xbc  x\n     yy\n");
+}
+
+TEST(RunTable, AnAgentCanNotWriteToTheTerminal) {
+  const std::string table = FormatTable({{"a\nb\x1b[31m", "x"}});
+  EXPECT_EQ(table.find('\x1b'), std::string::npos);
+  EXPECT_EQ(std::ranges::count(table, '\n'), 1);
+}
+
+TEST(RunTable, AgesAreShort) {
+  EXPECT_EQ(FormatAge("2025-11-20T07:59:18.000Z", kNow), "42s ago");
+  EXPECT_EQ(FormatAge("2025-11-20T07:58:00.000Z", kNow), "2m ago");
+  EXPECT_EQ(FormatAge("2025-11-20T05:00:00.000Z", kNow), "3h ago");
+  EXPECT_EQ(FormatAge("2025-11-10T08:00:00.000Z", kNow), "10d ago");
+  EXPECT_EQ(FormatAge("2025-11-20T08:00:09.000Z", kNow), "0s ago");
+  EXPECT_EQ(FormatAge("soon", kNow), "soon");
+}
+
+TEST(RunTable, ShowsRunsNewestAsTheServerOrdersThem) {
+  const auto runs = ParseJson(
+      R"([{"id":"i-1","agentName":"a","status":"running","createdAt":"2025-11-20T07:59:00.000Z",)"
+      R"("prompt":"line\nbreak"},{"id":"i-2"},7])");
+  EXPECT_EQ(FormatRuns(runs->get_array(), kNow),
+            "ID   AGENT  STATUS   CREATED  PROMPT\n"
+            "i-1  a      running  1m ago   line\xe2\x90\x8a"
+            "break\n"
+            "i-2                           \n");
+}
+
+}  // namespace
+}  // namespace vm0::cli

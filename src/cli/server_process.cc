@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/server_process.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "base/text.h"
+#include "cli/data_dir.h"
+#include "cli/server_log.h"
+#include "cli/version.h"
+#include "sandbox/sandbox.h"
+
+namespace vm0::cli {
+namespace {
+
+constexpr Seconds kStopPatience{5};
+
+// "127.0.0.1:8400" and "[::1]:8400" without the port, in lower case.
+std::string HostOf(const std::string& address) {
+  return ToLowerAscii(address.substr(0, address.rfind(':')));
+}
+
+std::set<std::string> SandboxNames() {
+  std::set<std::string> names;
+  for (const std::string_view name : sandbox::DriverNames()) names.emplace(name);
+  return names;
+}
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "";
+  return ToLowerAscii(name.data());
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::unique_ptr<ServerProcess>>> ServerProcess::Start(
+    asio::io_context& loop, os::Clock& clock, ServerOptions options, os::FileLock lock,
+    std::function<void()> stopped) {
+  std::unique_ptr<ServerProcess> server(
+      new ServerProcess(loop, clock, std::move(options), std::move(stopped)));
+  server->lock_ = std::move(lock);
+  VM0_CO_TRY(co_await server->OpenStore());
+  server->MakeApi();
+  VM0_CO_TRY(server->Listen());
+  VM0_CO_TRY(server->StartRunner());
+  co_return server;
+}
+
+ServerProcess::ServerProcess(asio::io_context& loop, os::Clock& clock, ServerOptions options,
+                             std::function<void()> stopped)
+    : loop_(loop), clock_(clock), options_(std::move(options)), stopped_(std::move(stopped)) {}
+
+ServerProcess::~ServerProcess() { clock_.Cancel(stop_timer_); }
+
+asio::awaitable<Status> ServerProcess::OpenStore() {
+  const WallTime now = clock_.WallNow();
+  VM0_CO_ASSIGN(database_, store::OpenSqlite(options_.database, loop_.get_executor()));
+  VM0_CO_ASSIGN(box_, store::SecretBox::Open(options_.data_dir / "secret.key"));
+  VM0_CO_ASSIGN(machine_, LoadMachineId(options_.data_dir, now));
+  auto token = co_await LoadAdminToken(options_.data_dir, *database_, now);
+  if (!token) co_return Fail(std::move(token).error());
+  admin_token_ = std::move(*token);
+  token_sweep_.emplace(clock_, *database_);
+  co_return Status{};
+}
+
+void ServerProcess::MakeApi() {
+  feed_ = std::make_unique<feed::Feed>(*database_, clock_);
+  runs_ = std::make_unique<run::Runs>(*database_, clock_, *box_,
+                                      [this](RunId run) { feed_->Wake(run); });
+  std::function<void()> handover;
+  if (options_.started_by == StartedBy::kClient) handover = [this] { Stop("a newer vm0 asked"); };
+  api::ApiOptions api_options{.version = std::string(kVersion),
+                              .host_names = HostNames(),
+                              .unsandboxed = options_.unsandboxed,
+                              .sandboxes = SandboxNames()};
+  const api::Api::Parts parts{*database_, *feed_, *runs_, *box_, clock_};
+  api_ = std::make_unique<api::Api>(parts, std::move(api_options), std::move(handover));
+}
+
+std::set<std::string> ServerProcess::HostNames() const {
+  std::set<std::string> names = {"localhost", "127.0.0.1", "::1", HostOf(options_.listen)};
+  if (!options_.public_host.empty()) names.insert(ToLowerAscii(options_.public_host));
+  // A server for other machines is known by this one's name, too.
+  if (options_.started_by == StartedBy::kUser) names.insert(HostName());
+  names.erase("");
+  return names;
+}
+
+Status ServerProcess::Listen() {
+  const http::Handler handler = [this](http::Exchange& exchange) { return Handle(exchange); };
+  http_ = std::make_unique<http::Server>(loop_, clock_, http::ServerLimits{}, handler,
+                                         api::Api::FormatError);
+  VM0_ASSIGN(const std::uint16_t port, ListenTcp());
+  const std::string host = options_.listen.substr(0, options_.listen.rfind(':'));
+  info_ = {.pid = ::getpid(),
+           .url = "http://" + host + ":" + std::to_string(port),
+           .version = std::string(kVersion),
+           .on_demand = options_.started_by == StartedBy::kClient};
+  VM0_TRY(WriteServerInfo(options_.data_dir, info_));
+  return http_->ListenUnix((options_.data_dir / "server.sock").string());
+}
+
+// On demand the port does not matter, but a bookmark of the last one should work again.
+Result<std::uint16_t> ServerProcess::ListenTcp() {
+  if (options_.started_by == StartedBy::kUser) return http_->ListenTcp(options_.listen);
+  const std::string host = options_.listen.substr(0, options_.listen.rfind(':'));
+  if (const std::uint16_t before = LoadPort(options_.data_dir)) {
+    const auto again = http_->ListenTcp(host + ":" + std::to_string(before));
+    if (again) return *again;
+  }
+  VM0_ASSIGN(const std::uint16_t port, http_->ListenTcp(host + ":0"));
+  VM0_TRY(SavePort(options_.data_dir, port));
+  return port;
+}
+
+Status ServerProcess::StartRunner() {
+  runner_ = std::make_unique<runner::Runner>(
+      loop_, clock_,
+      runner::RunnerOptions{.data_dir = options_.data_dir,
+                            .server_url = "unix:" + (options_.data_dir / "server.sock").string(),
+                            .token = admin_token_,
+                            .machine = machine_,
+                            .self_fd = options_.self_fd});
+  asio::co_spawn(loop_, runner_->Run(), asio::detached);
+  if (options_.started_by == StartedBy::kClient)
+    idle_exit_ = std::make_unique<IdleExit>(
+        clock_, [this] { return Use(); }, [this] { Stop("idle"); });
+  return {};
+}
+
+asio::awaitable<void> ServerProcess::Handle(http::Exchange& exchange) {
+  ++requests_;
+  co_await api_->Handle(exchange);
+  --requests_;
+  if (stopping_ && requests_ == 0) asio::post(loop_, [this] { FinishStop(); });
+}
+
+IdleExit::Facts ServerProcess::Use() const {
+  // A store that does not answer is no reason to leave runs alone.
+  const auto unfinished = database_->reader().runs.CountUnfinished();
+  const bool has_runs = !unfinished || *unfinished > 0 || runner_->live_runs() > 0;
+  return {.in_use = has_runs || api_->open_reads() > 0, .last_request = api_->last_request()};
+}
+
+void ServerProcess::Stop(std::string_view reason) {
+  if (std::exchange(stopping_, true)) return;
+  ServerLog(clock_, "stopping: " + std::string(reason) + "; runs go on");
+  (void)os::Remove(ServerInfoPath(options_.data_dir));
+  http_->StopListening();
+  runner_->Stop();
+  api_->EndWaits();
+  stop_timer_ = clock_.After(kStopPatience, [this] { http_->CloseConnections(); });
+  if (requests_ == 0) asio::post(loop_, [this] { FinishStop(); });
+}
+
+void ServerProcess::FinishStop() {
+  if (!stopped_ || requests_ > 0) return;
+  http_->CloseConnections();
+  auto stopped = std::exchange(stopped_, nullptr);
+  stopped();
+}
+
+}  // namespace vm0::cli

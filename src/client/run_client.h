@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "http/client.h"
+
+namespace vm0::client {
+
+namespace asio = boost::asio;
+
+// What `complete` says; see docs/protocol.md 4.
+struct CompleteMessage {
+  std::int64_t last_sequence = 0;
+  std::string status;
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  std::optional<std::string> reason;
+  std::optional<std::string> output;
+  bool output_complete = true;
+  std::int64_t execution_time_ms = 0;
+  std::string hash;  // empty: the server computes it
+};
+
+struct HeartbeatAnswer {
+  std::int64_t last_sequence = 0;
+  bool cancel = false;
+};
+
+// The messages of a supervisor or burier: one call, one request, no retries (the callers know what
+// to do with each answer). Loop thread only.
+class RunClient {
+ public:
+  RunClient(http::Client& http, std::string run_token);
+
+  // The secrets by name.
+  asio::awaitable<Result<std::map<std::string, std::string>>> Start();
+  // Records as in the spool; the last number stored.
+  asio::awaitable<Result<std::int64_t>> Events(std::string records);
+  asio::awaitable<Result<HeartbeatAnswer>> Heartbeat(std::int64_t last_sequence);
+  asio::awaitable<Status> Complete(CompleteMessage message);
+  // The control stream, server-sent events.
+  asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Control();
+
+ private:
+  http::Client& http_;
+  std::string token_;
+};
+
+struct ClaimAnswer {
+  std::string run_id;
+  int attempt = 0;
+  std::string token;
+  json::object spec;  // agent::RunSpec
+};
+struct UnfinishedRun {
+  std::string id;
+  int attempt = 0;
+  bool started = false;
+  bool cancel_requested = false;
+};
+
+// The messages of a runner.
+class RunnerClient {
+ public:
+  RunnerClient(http::Client& http, std::string token, std::string machine);
+
+  // nullopt when there was nothing within `wait_seconds`.
+  asio::awaitable<Result<std::optional<ClaimAnswer>>> Claim(int wait_seconds);
+  asio::awaitable<Result<ClaimAnswer>> Reclaim(std::string run_id);
+  asio::awaitable<Result<std::vector<UnfinishedRun>>> UnfinishedRuns();
+
+ private:
+  http::Client& http_;
+  std::string token_;
+  std::string machine_;
+};
+
+}  // namespace vm0::client

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "feed/feed.h"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+#include <span>
+#include <utility>
+
+#include "event/classify.h"
+#include "feed/waiters.h"
+
+namespace vm0::feed {
+namespace {
+
+using Records = std::vector<event::RecordView>;
+
+// The last number before and after an append.
+struct Stored {
+  std::int64_t before = 0;
+  std::int64_t last = 0;
+};
+
+// Row EventsAfterEndRepeated: what was stored before the end is acknowledged again after it.
+Status AllowRepeated(const Status& open, std::int64_t offered_last, std::int64_t last) {
+  if (open || (open.error().code == Code::kRunEnded && offered_last <= last)) return {};
+  return open;
+}
+
+Result<Stored> StoreRecords(store::Stores& stores, RunId run, const Feed::Gate& gate,
+                            const Records& records) {
+  const Status open = gate(stores);
+  VM0_ASSIGN(const std::int64_t before, stores.events.LastSequence(run));
+  VM0_TRY(AllowRepeated(open, records.back().sequence, before));
+  VM0_ASSIGN(const std::int64_t last, stores.events.Append(run, records));
+  return Stored{before, last};
+}
+
+// An outsider's events under way; `records` are what was new, made when they are stored.
+struct RawBatch {
+  std::vector<std::string> events;
+  std::optional<std::int64_t> first_sequence;
+  WallTime now{};
+  Records records;
+  std::int64_t first = 0;
+};
+
+// Compares the first `count` events, which are numbered from `first`, with what is stored: by their
+// bytes, since an outsider's events have no time of their own.
+Status CompareRaw(store::EventLog& log, RunId run, const RawBatch& batch, std::int64_t count) {
+  std::int64_t compared = 0;
+  while (compared < count) {
+    const std::int64_t since = batch.first + compared - 1;
+    const int limit = static_cast<int>(count - compared);
+    VM0_ASSIGN(const auto stored, log.Read(run, since, limit, kPageBytes));
+    if (stored.empty()) return Fail(Code::kIo, "run " + run.ToString() + ": events are missing");
+    for (const auto& event : stored) {
+      if (event.json != batch.events[static_cast<std::size_t>(compared++)]) {
+        return Fail(Error{
+            Code::kEventMismatch,
+            "event " + std::to_string(event.sequence) + " is stored already, with other bytes",
+            event.sequence});
+      }
+    }
+  }
+  return {};
+}
+
+// createdAt never goes backward, whatever the wall clock does.
+Result<WallTime> NextTime(store::EventLog& log, RunId run, std::int64_t last, WallTime now) {
+  if (last == 0) return now;
+  VM0_ASSIGN(const auto events, log.Read(run, last - 1, 1, kPageBytes));
+  return events.empty() ? now : std::max(now, events.front().created_at);
+}
+
+Result<Stored> StoreRaw(store::Stores& stores, RunId run, const Feed::Gate& gate, RawBatch& batch) {
+  const Status open = gate(stores);
+  VM0_ASSIGN(const std::int64_t last, stores.events.LastSequence(run));
+  batch.first = batch.first_sequence.value_or(last + 1);
+  const auto count = static_cast<std::int64_t>(batch.events.size());
+  if (batch.first > last + 1) {
+    VM0_TRY(open);
+    return Fail(Error{Code::kSequenceGap,
+                      "firstSequence is " + std::to_string(batch.first) + ", expected at most " +
+                          std::to_string(last + 1),
+                      last + 1});
+  }
+  VM0_TRY(AllowRepeated(open, batch.first + count - 1, last));
+  const std::int64_t repeated = std::min(count, last + 1 - batch.first);
+  VM0_TRY(CompareRaw(stores.events, run, batch, repeated));
+  VM0_ASSIGN(const WallTime time, NextTime(stores.events, run, last, batch.now));
+  for (std::int64_t i = repeated; i < count; ++i) {
+    batch.records.push_back({batch.first + i,
+                             time,
+                             event::Source::kAgent,
+                             batch.events[static_cast<std::size_t>(i)],
+                             {}});
+  }
+  VM0_ASSIGN(const std::int64_t now_last, stores.events.Append(run, batch.records));
+  return Stored{last, now_last};
+}
+
+Status CheckRaw(const std::vector<std::string>& events, std::optional<std::int64_t> first) {
+  if (events.empty()) return Fail(Code::kBadRequest, "Events array cannot be empty");
+  if (events.size() > kMaxAppendEvents) {
+    return Fail(Code::kPayloadTooLarge, "more than " + std::to_string(kMaxAppendEvents) +
+                                            " events; send them in smaller batches");
+  }
+  if (first && *first < 1) return Fail(Code::kBadRequest, "firstSequence must be at least 1");
+  return {};
+}
+
+}  // namespace
+
+class Feed::Impl {
+ public:
+  Impl(store::Database& database, os::Clock& clock, TailLimits limits)
+      : database(database), clock(clock), tails(limits) {}
+
+  // After the commit: into the tail, and the readers may come.
+  void Publish(RunId run, const Records& records, Stored stored) {
+    std::vector<EventPtr> events;
+    for (const auto& record : records) {
+      if (record.sequence <= stored.before) continue;
+      events.push_back(std::make_shared<event::Event>(
+          event::Event{record.sequence, record.created_at, record.source,
+                       event::TypeOf(record.json), std::string(record.json)}));
+    }
+    tails.Add(run, events);
+    waiters->Wake(run);
+  }
+
+  // `limit` events after `since`, all of which are stored.
+  Result<std::vector<EventPtr>> ReadEvents(RunId run, std::int64_t since, int limit) {
+    if (auto events = tails.Read(run, since, limit, kPageBytes)) return std::move(*events);
+    VM0_ASSIGN(auto stored, database.reader().events.Read(run, since, limit, kPageBytes));
+    if (!stored.empty() && stored.front().sequence != since + 1) {
+      const std::int64_t first = stored.front().sequence;
+      return Fail(Error{Code::kEventsPruned,
+                        "the events before " + std::to_string(first) + " are no longer kept",
+                        first});
+    }
+    std::vector<EventPtr> events;
+    for (auto& event : stored) events.push_back(std::make_shared<event::Event>(std::move(event)));
+    return events;
+  }
+
+  // On doubt true: the caller reads then, and gets the error if there is one.
+  bool HasNews(RunId run, std::int64_t since) {
+    store::Stores& stores = database.reader();
+    const auto row = stores.runs.FindRun(run);
+    if (!row || !*row || store::IsTerminal((*row)->status)) return true;
+    const auto last = stores.events.LastSequence(run);
+    return !last || *last > since;
+  }
+
+  store::Database& database;
+  os::Clock& clock;
+  Tails tails;
+  std::shared_ptr<Waiters> waiters = std::make_shared<Waiters>();
+};
+
+Feed::Feed(store::Database& database, os::Clock& clock, TailLimits limits)
+    : impl_(std::make_unique<Impl>(database, clock, limits)) {}
+
+Feed::~Feed() = default;
+
+asio::awaitable<Result<std::int64_t>> Feed::Append(RunId run, std::string body, Gate gate) {
+  struct Batch {
+    std::string body;
+    Records records;  // views of body
+  };
+  auto batch = std::make_shared<Batch>();
+  batch->body = std::move(body);
+  VM0_CO_ASSIGN(batch->records, event::ParseRecords(batch->body));
+  std::function<Result<Stored>(store::Stores&)> work = [run, batch, gate](store::Stores& stores) {
+    return StoreRecords(stores, run, gate, batch->records);
+  };
+  const auto stored = co_await impl_->database.Write<Stored>(std::move(work));
+  if (!stored) co_return std::unexpected(stored.error());
+  if (stored->last > stored->before) impl_->Publish(run, batch->records, *stored);
+  co_return stored->last;
+}
+
+asio::awaitable<Result<Feed::Received>> Feed::AppendRaw(RunId run, std::vector<std::string> events,
+                                                        std::optional<std::int64_t> first_sequence,
+                                                        Gate gate) {
+  VM0_CO_TRY(CheckRaw(events, first_sequence));
+  auto batch = std::make_shared<RawBatch>();
+  batch->events = std::move(events);
+  batch->first_sequence = first_sequence;
+  batch->now = impl_->clock.WallNow();
+  std::function<Result<Stored>(store::Stores&)> work = [run, batch, gate](store::Stores& stores) {
+    return StoreRaw(stores, run, gate, *batch);
+  };
+  const auto stored = co_await impl_->database.Write<Stored>(std::move(work));
+  if (!stored) co_return std::unexpected(stored.error());
+  if (stored->last > stored->before) impl_->Publish(run, batch->records, *stored);
+  const auto count = static_cast<std::int64_t>(batch->events.size());
+  co_return Received{count, batch->first, batch->first + count - 1};
+}
+
+Result<Page> Feed::Read(RunId run, std::int64_t since, int limit) {
+  assert(since >= 0 && limit >= 1 && limit <= 1000);
+  store::Stores& stores = impl_->database.reader();
+  // The row first, the events after it: when it has ended, what is read then is all there will be.
+  VM0_ASSIGN(auto row, stores.runs.FindRun(run));
+  if (!row) return Fail(Code::kNotFound, "Agent run not found");
+  VM0_ASSIGN(const std::int64_t last, stores.events.LastSequence(run));
+  if (since > last) {
+    return Fail(Error{Code::kCursorAhead,
+                      "since is beyond the last event, which is " + std::to_string(last), last});
+  }
+  Page page;
+  if (since < last) {
+    const auto wanted = static_cast<int>(std::min<std::int64_t>(limit, last - since));
+    VM0_ASSIGN(page.events, impl_->ReadEvents(run, since, wanted));
+  }
+  page.next_sequence = page.events.empty() ? since : page.events.back()->sequence;
+  page.has_more = page.next_sequence < last;
+  page.run = std::move(*row);
+  if (page.has_more && store::IsTerminal(page.run.status)) {
+    page.run.status = store::RunStatus::kRunning;
+    page.run.completed_at.reset();
+    page.run.error.reset();
+    page.run.result.reset();
+  }
+  return page;
+}
+
+std::shared_ptr<Feed::Waiter> Feed::NewWaiter() {
+  return std::make_shared<Subscriber>(impl_->waiters);
+}
+
+asio::awaitable<void> Feed::Wait(RunId run, std::int64_t since, MonoTime deadline,
+                                 std::shared_ptr<Waiter> waiter) {
+  auto& subscriber = static_cast<Subscriber&>(*waiter);
+  if (subscriber.cancelled()) co_return;
+  // First, so that what comes after the look at the store wakes.
+  subscriber.SubscribeTo(run);
+  if (impl_->HasNews(run, since)) {
+    subscriber.ForgetWakes();
+    co_return;
+  }
+  co_await subscriber.Wait(impl_->clock, deadline);
+}
+
+void Feed::Wake(RunId run) { impl_->waiters->Wake(run); }
+
+std::size_t Feed::waiting_readers() const { return impl_->waiters->waiting(); }
+
+std::size_t Feed::tail_bytes() const { return impl_->tails.bytes(); }
+
+}  // namespace vm0::feed

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "event/event.h"
+#include "feed/tails.h"
+#include "os/clock.h"
+#include "store/database.h"
+
+namespace vm0::feed {
+
+namespace asio = boost::asio;
+
+inline constexpr std::size_t kPageBytes = 8 << 20;
+
+// A page of a run's events: what every transport is made of.
+struct Page {
+  std::vector<EventPtr> events;
+  std::int64_t next_sequence = 0;  // the cursor to come back with
+  bool has_more = false;           // exact: an event after this page was stored when it was read
+  store::Run run;                  // as committed; terminal only if this page reaches the end
+};
+
+// More events in one append are kPayloadTooLarge.
+inline constexpr std::size_t kMaxAppendEvents = 10'000;
+
+// Events in, events out: commit, then wake, then pull. Readers hold a cursor and nothing else; a
+// wake carries no data. Keeps a bounded tail of each live run in memory, so that readers at the end
+// do not touch the store. Loop thread only; owned by the server; outlives its coroutines.
+class Feed {
+ public:
+  Feed(store::Database& database, os::Clock& clock, TailLimits limits = {});
+  ~Feed();
+
+  // Checks that an attempt may write to a run: runs in the append's transaction.
+  using Gate = std::function<Status(store::Stores&)>;
+  // Stores a supervisor's records (see record.h for the body's format) and wakes the readers. Gives
+  // the last number stored. Errors of ParseRecords, of EventLog::Append, of the gate.
+  asio::awaitable<Result<std::int64_t>> Append(RunId run, std::string body, Gate gate);
+
+  struct Received {
+    std::int64_t count = 0;
+    std::int64_t first_sequence = 0;
+    std::int64_t last_sequence = 0;
+  };
+  // Stores raw events of an outsider with the server's time, numbered from `first_sequence` or else
+  // after the last one. Events must be IsEvent. With first_sequence, repeated events count as
+  // received and are not stored again; other bytes are kEventMismatch, a gap is kSequenceGap.
+  asio::awaitable<Result<Received>> AppendRaw(RunId run, std::vector<std::string> events,
+                                              std::optional<std::int64_t> first_sequence,
+                                              Gate gate);
+
+  // One page after `since`, from memory or store. kNotFound "Agent run not found", kCursorAhead,
+  // kEventsPruned. limit 1..1000.
+  Result<Page> Read(RunId run, std::int64_t since, int limit);
+
+  // Waits until Read(run, since) may give something new: an event beyond `since`, the end of the
+  // run or another change of its status; or until the deadline, or until `cancel` is called.
+  // Returns at once when there is something already. May wake early: callers read again. A waiter
+  // serves one coroutine and one run; it remembers wakes that come between two waits.
+  class Waiter;
+  std::shared_ptr<Waiter> NewWaiter();
+  asio::awaitable<void> Wait(RunId run, std::int64_t since, MonoTime deadline,
+                             std::shared_ptr<Waiter> waiter);
+
+  // Somebody changed the run's row (status, end): wakes its readers. Call after the commit.
+  void Wake(RunId run);
+
+  // Coroutines suspended in Wait.
+  std::size_t waiting_readers() const;
+  // What the tails hold now.
+  std::size_t tail_bytes() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Lets the owner of a wait end it (peer gone, server shutting down). Cancel may come before Wait.
+class Feed::Waiter {
+ public:
+  virtual ~Waiter() = default;
+  virtual void Cancel() = 0;
+};
+
+}  // namespace vm0::feed

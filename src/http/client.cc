@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/client.h"
+
+#include <vector>
+
+#include "http/call.h"
+#include "http/parser.h"
+#include "http/wire.h"
+
+namespace vm0::http {
+namespace {
+
+constexpr ParserLimits kSendLimits = {.header_bytes = 64 << 10, .body_bytes = 64 << 20};
+constexpr ParserLimits kStreamLimits = {.header_bytes = 64 << 10, .body_bytes = std::nullopt};
+
+// One request and the answer to it on one connection.
+class Talk {
+ public:
+  Talk(Connection& connection, std::string_view method, ParserLimits limits)
+      : connection_(connection), method_(method), limits_(limits) {
+    Restart();
+  }
+
+  // A server may refuse a body before it has read it all: writing fails, and yet there is an answer
+  // to read. So it is ReadHead that reports the failure.
+  asio::awaitable<void> Write(std::string_view head, std::string_view body) {
+    written_ = co_await connection_.Write(head, body);
+  }
+  asio::awaitable<Status> ReadHead() {
+    do {
+      auto status = co_await Step();
+      if (!status) co_return status;
+      if (parser_->header_done() && parser_->status() < 200) Restart();  // 100 Continue
+    } while (!parser_->header_done());
+    co_return Status{};
+  }
+  asio::awaitable<Status> ReadBody() {
+    while (!parser_->done()) {
+      auto status = co_await Step();
+      if (!status) co_return status;
+    }
+    co_return Status{};
+  }
+  // Parses what there is, after reading some more if that gets no further.
+  asio::awaitable<Status> Step() {
+    if (input_.empty() || stuck_) {
+      const std::size_t before = input_.size();
+      auto count = co_await connection_.Read(input_);
+      if (!count) co_return Fail(count.error());
+      answered_ = answered_ || *count > 0;
+      if (*count == 0) co_return AtEnd(before);
+    }
+    const auto taken = parser_->Put(input_);
+    if (!taken) co_return Fail(taken.error());
+    input_.erase(0, *taken);
+    stuck_ = *taken == 0;
+    co_return Status{};
+  }
+
+  ResponseParser& parser() { return *parser_; }
+  bool answered() const { return answered_; }
+  bool may_keep() const { return written_ && parser_->keep_alive() && input_.empty(); }
+
+ private:
+  void Restart() {
+    parser_ = std::make_unique<ResponseParser>(method_, limits_);
+    stuck_ = false;
+  }
+  Status AtEnd(std::size_t unparsed) {
+    if (!answered_ && !written_) return written_;
+    if (!answered_) return Fail(Code::kUnreachable, "the connection was closed without an answer");
+    if (unparsed > 0 || !parser_->header_done()) {
+      return Fail(Code::kUnreachable, "the connection was closed in the middle of the answer");
+    }
+    return parser_->PutEnd();
+  }
+
+  Connection& connection_;
+  std::string method_;
+  ParserLimits limits_;
+  std::unique_ptr<ResponseParser> parser_;
+  std::string input_;
+  Status written_;
+  bool stuck_ = false;     // input_ holds less than the parser needs
+  bool answered_ = false;  // a byte of an answer has come
+};
+
+bool MayRepeat(const Request& request) {
+  return request.method == "GET" || request.headers.Find("Idempotency-Key").has_value();
+}
+
+// A connection in use by a call; closed when the call's coroutine goes before it is done.
+class Lease {
+ public:
+  Lease(Call& call, std::shared_ptr<Connection> connection)
+      : call_(call), connection_(std::move(connection)) {
+    call_.Use(connection_);
+  }
+  ~Lease() {
+    call_.Use(nullptr);
+    if (connection_) connection_->Close();
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  Connection& operator*() { return *connection_; }
+  Connection* operator->() { return connection_.get(); }
+  std::shared_ptr<Connection> Keep() {
+    call_.Use(nullptr);
+    return std::move(connection_);
+  }
+
+ private:
+  Call& call_;
+  std::shared_ptr<Connection> connection_;
+};
+
+struct Answer {
+  Result<Response> response;
+  bool answered = true;  // false: no byte came
+};
+
+// Errors without the endpoint's name.
+asio::awaitable<Answer> SendOn(ClientContext& context, Lease& lease, const std::string& head,
+                               const Request& request) {
+  Talk talk(*lease, request.method, kSendLimits);
+  co_await talk.Write(head, request.body);
+  auto status = co_await talk.ReadHead();
+  if (status) status = co_await talk.ReadBody();
+  if (!status) co_return Answer{Fail(status.error()), talk.answered()};
+  Response response = talk.parser().TakeHead();
+  response.body = talk.parser().TakeBody();
+  if (talk.may_keep()) context.kept = lease.Keep();
+  co_return Answer{std::move(response), true};
+}
+
+asio::awaitable<Result<Response>> SendInTurn(ClientContext& context, Call& call,
+                                             const Request& request) {
+  const std::string head =
+      FormatRequestHead(request, context.endpoint.base_path, context.endpoint.Authority());
+  if (context.kept && !context.kept->IsStale()) {
+    Lease lease(call, std::exchange(context.kept, nullptr));
+    auto answer = co_await SendOn(context, lease, head, request);
+    const bool again = !answer.response && !answer.answered && !call.ended() && MayRepeat(request);
+    if (!again) co_return std::move(answer.response);
+  }
+  context.kept = nullptr;
+  Lease lease(call, context.dialer.Dial());
+  auto connected = co_await lease->Connect();
+  if (!connected) co_return Fail(connected.error());
+  auto answer = co_await SendOn(context, lease, head, request);
+  co_return std::move(answer.response);
+}
+
+asio::awaitable<Result<Response>> SendQueued(std::shared_ptr<ClientContext> context,
+                                             Request request, Micros timeout) {
+  Call call(context, timeout);
+  Turn turn(context);
+  co_await turn.Wait(call);
+  if (call.ended()) co_return Fail(*call.ended());
+  auto response = co_await SendInTurn(*context, call, request);
+  if (!response) co_return Fail(call.Explain(response.error()));
+  co_return response;
+}
+
+class Stream final : public ResponseStream {
+ public:
+  // Survives this object while a Read is under way.
+  struct State {
+    std::string endpoint;
+    std::shared_ptr<Connection> connection;
+    std::unique_ptr<Talk> talk;
+    bool closed = false;
+  };
+  Stream(std::shared_ptr<State> state, Response head)
+      : state_(std::move(state)), head_(std::move(head)) {}
+  ~Stream() override { Close(); }
+
+  const Response& head() const override { return head_; }
+  asio::awaitable<Result<std::string>> Read() override {
+    auto state = state_;
+    return ReadFrom(std::move(state));
+  }
+  void Close() override {
+    state_->closed = true;
+    state_->connection->Close();
+  }
+
+ private:
+  static asio::awaitable<Result<std::string>> ReadFrom(std::shared_ptr<State> state) {
+    for (;;) {
+      if (state->closed) co_return Fail(Code::kUnreachable, state->endpoint + ": stream closed");
+      std::string piece = state->talk->parser().TakeBody();
+      if (!piece.empty() || state->talk->parser().done()) co_return piece;
+      const auto status = co_await state->talk->Step();
+      if (!status && !state->closed) {
+        co_return Fail(status.error().code, state->endpoint + ": " + status.error().message);
+      }
+    }
+  }
+
+  std::shared_ptr<State> state_;
+  Response head_;
+};
+
+asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Open(
+    std::shared_ptr<ClientContext> context, Request request, Micros timeout) {
+  Call call(context, timeout);
+  Lease lease(call, context->dialer.Dial());
+  auto state = std::make_shared<Stream::State>();
+  state->endpoint = context->endpoint.ToString();
+  state->talk = std::make_unique<Talk>(*lease, request.method, kStreamLimits);
+  const std::string head =
+      FormatRequestHead(request, context->endpoint.base_path, context->endpoint.Authority());
+  auto status = co_await lease->Connect();
+  if (status) co_await state->talk->Write(head, request.body);
+  if (status) status = co_await state->talk->ReadHead();
+  if (!status) co_return Fail(call.Explain(status.error()));
+  state->connection = lease.Keep();
+  Response response = state->talk->parser().TakeHead();
+  co_return std::make_unique<Stream>(std::move(state), std::move(response));
+}
+
+}  // namespace
+
+class Client::Impl {
+ public:
+  Impl(asio::io_context& loop, os::Clock& clock, Endpoint endpoint)
+      : context(std::make_shared<ClientContext>(loop, clock, std::move(endpoint))) {}
+
+  std::shared_ptr<ClientContext> context;
+};
+
+Client::Client(asio::io_context& loop, os::Clock& clock, Endpoint endpoint)
+    : endpoint_(endpoint), impl_(std::make_shared<Impl>(loop, clock, std::move(endpoint))) {}
+
+Client::~Client() { Close(); }
+
+asio::awaitable<Result<Response>> Client::Send(Request request, Micros timeout) {
+  auto context = impl_->context;
+  return SendQueued(std::move(context), std::move(request), timeout);
+}
+
+asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::OpenStream(Request request,
+                                                                            Micros timeout) {
+  auto context = impl_->context;
+  return Open(std::move(context), std::move(request), timeout);
+}
+
+void Client::Close() {
+  ClientContext& context = *impl_->context;
+  const std::vector<Call*> calls(context.calls.begin(), context.calls.end());
+  for (Call* call : calls) {
+    call->End({Code::kUnreachable, endpoint_.ToString() + ": the client was closed"});
+  }
+  if (context.kept) std::exchange(context.kept, nullptr)->Close();
+}
+
+}  // namespace vm0::http

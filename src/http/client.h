@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "http/message.h"
+#include "os/clock.h"
+
+namespace vm0::http {
+
+namespace asio = boost::asio;
+
+// Where a server is: "unix:/path/server.sock", "http://host:port" or "https://host[:port]"; a path
+// after the host is put before every target.
+struct Endpoint {
+  enum class Kind { kUnix, kHttp, kHttps };
+  Kind kind = Kind::kHttp;
+  std::string host;  // or the socket's path
+  std::string port;
+  std::string base_path;
+
+  // kBadRequest that shows the forms.
+  static Result<Endpoint> Parse(const std::string& url);
+  std::string ToString() const;
+  // The value of Host: "localhost" for a unix socket; the port unless it is the default.
+  std::string Authority() const;
+};
+
+// A response whose body is read while it comes.
+class ResponseStream {
+ public:
+  virtual ~ResponseStream() = default;
+  virtual const Response& head() const = 0;  // body empty
+  // The next bytes; an empty string at the regular end; kUnreachable when the connection broke.
+  virtual asio::awaitable<Result<std::string>> Read() = 0;
+  // Unblocks Read, which then fails.
+  virtual void Close() = 0;
+};
+
+// An HTTP/1.1 client of one endpoint: one kept-alive connection for Send (calls queue up), a new
+// connection for each stream. Loop thread only. Never retries by itself but for one case: a
+// kept-alive connection that the server had closed before it answered a byte of a request that is
+// GET or carries an Idempotency-Key. Errors: kUnreachable (refused, closed, not HTTP; message names
+// the endpoint), kDeadline. A response of any status is a success here.
+class Client {
+ public:
+  Client(asio::io_context& loop, os::Clock& clock, Endpoint endpoint);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  const Endpoint& endpoint() const { return endpoint_; }
+  // `timeout` covers all of it: connect, send, the whole answer. Bodies above 64 MiB fail.
+  asio::awaitable<Result<Response>> Send(Request request, Micros timeout);
+  // The head must arrive within `timeout`; after that there is no limit.
+  asio::awaitable<Result<std::unique_ptr<ResponseStream>>> OpenStream(Request request,
+                                                                      Micros timeout);
+  // Ends the kept connection and everything that waits on it (fails with kUnreachable).
+  void Close();
+
+ private:
+  class Impl;
+  Endpoint endpoint_;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace vm0::http

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/rules.h"
+
+#include <utility>
+
+#include "run/ending.h"
+#include "run/transition.h"
+
+namespace vm0::run {
+namespace {
+
+using store::RunStatus;
+
+Result<store::Run> MustFind(store::Stores& stores, RunId id) {
+  VM0_ASSIGN(auto run, stores.runs.FindRun(id));
+  if (!run) return Fail(Code::kNotFound, "Agent run not found");
+  return std::move(*run);
+}
+
+Status CheckOpen(const store::Run& run) {
+  if (!store::IsTerminal(run.status)) return {};
+  return Fail(Code::kRunEnded, "the run has ended: " + std::string(store::NameOf(run.status)));
+}
+
+Status CheckCurrent(const store::Run& run, int attempt) {
+  if (attempt == run.attempt) return {};
+  return Fail(Code::kSuperseded, "attempt " + std::to_string(attempt) +
+                                     " is not the current one, " + std::to_string(run.attempt));
+}
+
+// One more attempt for `machine`, with a token of its own.
+Result<Claimed> Claim(store::Stores& stores, store::Run run, const std::string& machine,
+                      WallTime now) {
+  run.machine = machine;
+  ++run.attempt;
+  Claimed claimed{std::move(run), store::NewToken("vm0_run_")};
+  store::Token token;
+  token.id = TokenId::New(now);
+  token.kind = store::Token::Kind::kRun;
+  token.hash = store::HashToken(claimed.token);
+  token.user_id = claimed.run.user_id;
+  token.name = "run";
+  token.run_id = claimed.run.id;
+  token.attempt = claimed.run.attempt;
+  token.created_at = now;
+  VM0_TRY(stores.runs.UpdateRun(claimed.run));
+  VM0_TRY(stores.runs.InsertToken(token));
+  return claimed;
+}
+
+Completion Failed(std::string reason) {
+  Completion completion;
+  completion.status = RunStatus::kFailed;
+  completion.reason = std::move(reason);
+  return completion;
+}
+
+Error GapError(std::int64_t offered, std::int64_t stored) {
+  return Error{Code::kSequenceGap,
+               "the end names event " + std::to_string(offered) + " as the last, but " +
+                   std::to_string(stored) + " are stored",
+               stored + 1};
+}
+
+// Who may end it: the current attempt, or the owner of an external run.
+Status CheckMayComplete(const store::Run& run, std::optional<int> attempt) {
+  if (attempt) return CheckCurrent(run, *attempt);
+  if (run.external) return {};
+  return Fail(Code::kRunSupervised, "this run has a supervisor, which alone may end it");
+}
+
+// CompleteRepeated, CompleteDifferent. What was computed the first time needs no repeating.
+Result<Outcome> CompleteAgain(store::Stores& stores, store::Run run, const Completion& completion) {
+  VM0_ASSIGN(const auto first, stores.events.FindEnd(run.id));
+  if (!first)
+    return Fail(Code::kIo, "run " + run.id.ToString() + ": it ended without an end record");
+  auto offered = EndOf(run.id, completion, completion.last_sequence.value_or(first->last_sequence),
+                       completion.hash.empty() ? first->hash : completion.hash);
+  offered.created_at = first->created_at;
+  if (offered != *first) {
+    return Fail(Code::kConflict, "the run has ended already, in another way: " +
+                                     std::string(store::NameOf(first->status)));
+  }
+  return Outcome{std::move(run), false};
+}
+
+}  // namespace
+
+Result<NewRow> InsertOnce(store::Stores& stores, const store::Run& run) {
+  if (run.idempotency_key) {
+    VM0_ASSIGN(auto known, stores.runs.FindRunByIdempotencyKey(run.user_id, *run.idempotency_key));
+    if (known && known->request_hash != run.request_hash) {
+      return Fail(Code::kIdempotencyMismatch,
+                  "this Idempotency-Key was used before, with another body");
+    }
+    if (known) return NewRow{std::move(*known), true};
+  }
+  VM0_TRY(stores.runs.InsertRun(run));
+  return NewRow{run, false};
+}
+
+Result<std::optional<Claimed>> ClaimOldest(store::Stores& stores, const std::string& machine,
+                                           WallTime now) {
+  VM0_ASSIGN(auto run, stores.runs.OldestPending());
+  if (!run) return std::nullopt;
+  VM0_TRY(Transition(*run, RunStatus::kRunning));
+  return Claim(stores, std::move(*run), machine, now);
+}
+
+Result<std::optional<Claimed>> ClaimAgain(store::Stores& stores, const std::string& machine,
+                                          RunId id, WallTime now) {
+  VM0_ASSIGN(auto run, MustFind(stores, id));
+  VM0_TRY(CheckOpen(run));
+  if (run.attempt == 0 || run.machine != machine) {
+    return Fail(Code::kConflict, "the run was not claimed by machine " + machine);
+  }
+  if (run.started) return Fail(Code::kConflict, "the run has started; it is never started again");
+  if (run.attempt < kMaxAttempts) return Claim(stores, std::move(run), machine, now);
+  const Completion failed = Failed("supervisor could not be started");
+  VM0_TRY(EndWithStored(stores, run, failed, now));
+  return std::nullopt;
+}
+
+Result<std::optional<store::Secrets>> StartRun(store::Stores& stores, RunId id, int attempt,
+                                               const store::SecretBox& box, WallTime now) {
+  VM0_ASSIGN(auto run, MustFind(stores, id));
+  VM0_TRY(Runs::CheckAttempt(run, attempt));
+  auto secrets = box.Unseal(run.secrets);
+  if (!secrets) {
+    // It will not get better, and a supervisor would ask for ever. No answer to start, no agent:
+    // also a run whose first answer was lost has none.
+    const Completion failed = Failed("its secrets can not be read: " + secrets.error().message);
+    VM0_TRY(EndWithStored(stores, run, failed, now));
+    return std::nullopt;
+  }
+  if (!run.started) {
+    run.started = true;
+    run.started_at = now;
+    VM0_TRY(stores.runs.UpdateRun(run));
+  }
+  return std::move(*secrets);
+}
+
+Result<Outcome> CompleteRun(store::Stores& stores, RunId id, std::optional<int> attempt,
+                            const Completion& completion, WallTime now) {
+  VM0_ASSIGN(auto run, MustFind(stores, id));
+  VM0_TRY(CheckMayComplete(run, attempt));
+  if (store::IsTerminal(run.status)) return CompleteAgain(stores, std::move(run), completion);
+  if (!run.external && !run.started && completion.status == RunStatus::kCompleted) {
+    return Fail(Code::kConflict, "the run was never started, so it can not be completed");
+  }
+  VM0_ASSIGN(const std::int64_t stored, stores.events.LastSequence(id));
+  // CompleteMissing, CompleteBeyond.
+  const std::int64_t last = completion.last_sequence.value_or(stored);
+  if (last != stored) return Fail(GapError(last, stored));
+  std::string hash = completion.hash;
+  if (hash.empty()) {
+    VM0_ASSIGN(hash, stores.events.Hash(id));
+  }
+  VM0_TRY(EndRun(stores, run, EndOf(id, completion, last, std::move(hash)), completion, now));
+  return Outcome{std::move(run), true};
+}
+
+Result<Outcome> CancelRun(store::Stores& stores, RunId id, WallTime now) {
+  VM0_ASSIGN(auto run, MustFind(stores, id));
+  if (store::IsTerminal(run.status)) return Outcome{std::move(run), false};  // CancelEnded
+  if (run.started && !run.external) {                                        // CancelStarted
+    if (run.cancel_requested_at) return Outcome{std::move(run), false};      // CancelRepeated
+    run.cancel_requested_at = now;
+    VM0_TRY(stores.runs.UpdateRun(run));
+    return Outcome{std::move(run), true};
+  }
+  // CancelPending, CancelUnstarted; and a run without a supervisor, which nobody else would end.
+  run.cancel_requested_at = now;
+  Completion cancelled;
+  cancelled.status = RunStatus::kCancelled;
+  cancelled.reason = run.external ? "cancelled" : "cancelled before its agent was started";
+  VM0_TRY(EndWithStored(stores, run, cancelled, now));
+  return Outcome{std::move(run), true};
+}
+
+Status Runs::CheckAttempt(const store::Run& run, int attempt) {
+  VM0_TRY(CheckCurrent(run, attempt));
+  return CheckOpen(run);
+}
+
+Status Runs::OpenForSupervisor(store::Stores& stores, RunId id, int attempt) {
+  VM0_ASSIGN(const auto run, MustFind(stores, id));
+  VM0_TRY(CheckAttempt(run, attempt));
+  if (!run.started) return Fail(Code::kConflict, "the run has not started: send start first");
+  return {};
+}
+
+Status Runs::OpenForOutsider(store::Stores& stores, RunId id, WallTime now) {
+  VM0_ASSIGN(auto run, MustFind(stores, id));
+  if (!run.external) {
+    return Fail(Code::kRunSupervised, "this run has a supervisor, which alone sends its events");
+  }
+  VM0_TRY(CheckOpen(run));
+  if (run.status == RunStatus::kRunning) return {};
+  VM0_TRY(Transition(run, RunStatus::kRunning));
+  run.started = true;
+  run.started_at = now;
+  return stores.runs.UpdateRun(run);
+}
+
+bool Runs::TokenIsVoid(const store::Run& run, int attempt, WallTime now) {
+  if (attempt > run.attempt) return true;  // of a database that was put back
+  return run.completed_at && now >= *run.completed_at + kTokenGrace;
+}
+
+}  // namespace vm0::run

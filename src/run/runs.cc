@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/runs.h"
+
+#include <list>
+#include <utility>
+
+#include "os/wakeup.h"
+#include "run/rules.h"
+
+namespace vm0::run {
+namespace {
+
+template <class T>
+using Work = std::function<Result<T>(store::Stores&)>;
+
+// A claim that waits; counted out also when its coroutine is destroyed.
+class Place {
+ public:
+  explicit Place(std::list<os::Wakeup*>& claims)
+      : claims_(claims), place_(claims.insert(claims.end(), &wakeup)) {}
+  ~Place() { claims_.erase(place_); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  os::Wakeup wakeup;
+
+ private:
+  std::list<os::Wakeup*>& claims_;
+  std::list<os::Wakeup*>::iterator place_;
+};
+
+}  // namespace
+
+class Runs::Impl {
+ public:
+  store::Database& database;
+  os::Clock& clock;
+  const store::SecretBox& box;
+  std::function<void(RunId)> changed;
+  std::list<os::Wakeup*> claims;
+
+  store::Run NewRow(const NewRun& request) const;
+  void Notify(const Outcome& outcome) const {
+    if (outcome.changed) changed(outcome.run.id);
+  }
+};
+
+store::Run Runs::Impl::NewRow(const NewRun& request) const {
+  store::Run run;
+  run.created_at = clock.WallNow();
+  run.id = RunId::New(run.created_at);
+  run.user_id = request.user_id;
+  run.agent_config_id = request.agent_config_id;
+  run.agent_name = request.agent_name;
+  run.provider = request.provider;
+  run.dialect = request.dialect;
+  run.prompt = request.prompt;
+  run.spec = request.spec;
+  run.secrets = box.Seal(request.secrets);
+  run.external = request.external;
+  run.idempotency_key = request.idempotency_key;
+  run.request_hash = request.request_hash;
+  return run;
+}
+
+Runs::Runs(store::Database& database, os::Clock& clock, const store::SecretBox& box,
+           std::function<void(RunId)> changed)
+    : impl_(new Impl{database, clock, box, std::move(changed), {}}) {}
+
+Runs::~Runs() = default;
+
+asio::awaitable<Result<Runs::Created>> Runs::Create(NewRun request) {
+  auto run = std::make_shared<const store::Run>(impl_->NewRow(request));
+  Work<NewRow> work = [run](store::Stores& stores) { return InsertOnce(stores, *run); };
+  auto row = co_await impl_->database.Write<NewRow>(std::move(work));
+  if (!row) co_return std::unexpected(std::move(row).error());
+  if (!row->repeated) {
+    impl_->changed(row->run.id);
+    if (!row->run.external) WakeClaims();
+  }
+  co_return Created{std::move(row->run), row->repeated};
+}
+
+asio::awaitable<Result<std::optional<Claimed>>> Runs::Claim(std::string machine, MonoTime deadline,
+                                                            std::shared_ptr<bool> cancelled) {
+  Place place(impl_->claims);
+  for (;;) {
+    if (*cancelled) co_return std::nullopt;
+    // Most looks find nothing: they shall not cost a transaction.
+    const auto pending = impl_->database.reader().runs.OldestPending();
+    if (!pending) co_return std::unexpected(pending.error());
+    if (*pending) {
+      const WallTime now = impl_->clock.WallNow();
+      Work<std::optional<Claimed>> work = [machine, now](store::Stores& stores) {
+        return ClaimOldest(stores, machine, now);
+      };
+      auto claimed = co_await impl_->database.Write<std::optional<Claimed>>(std::move(work));
+      if (claimed && *claimed) impl_->changed((*claimed)->run.id);
+      if (!claimed || *claimed) co_return std::move(claimed);
+      continue;  // somebody else was faster
+    }
+    if (impl_->clock.Now() >= deadline) co_return std::nullopt;
+    co_await place.wakeup.Wait(impl_->clock, deadline);
+  }
+}
+
+void Runs::WakeClaims() {
+  for (os::Wakeup* claim : impl_->claims) claim->Wake();
+}
+
+asio::awaitable<Result<Claimed>> Runs::Reclaim(std::string machine, RunId run) {
+  const WallTime now = impl_->clock.WallNow();
+  Work<std::optional<Claimed>> work = [machine, run, now](store::Stores& stores) {
+    return ClaimAgain(stores, machine, run, now);
+  };
+  auto claimed = co_await impl_->database.Write<std::optional<Claimed>>(std::move(work));
+  if (!claimed) co_return std::unexpected(std::move(claimed).error());
+  impl_->changed(run);
+  if (!*claimed) {
+    co_return Fail(Code::kRunEnded, "the run has failed: supervisor could not be started");
+  }
+  co_return std::move(**claimed);
+}
+
+asio::awaitable<Result<store::Secrets>> Runs::Start(RunId run, int attempt) {
+  const WallTime now = impl_->clock.WallNow();
+  Work<std::optional<store::Secrets>> work = [run, attempt, box = impl_->box,
+                                              now](store::Stores& stores) {
+    return StartRun(stores, run, attempt, box, now);
+  };
+  auto secrets = co_await impl_->database.Write<std::optional<store::Secrets>>(std::move(work));
+  if (!secrets) co_return std::unexpected(std::move(secrets).error());
+  impl_->changed(run);
+  if (!*secrets) co_return Fail(Code::kRunEnded, "the run has failed: its secrets can not be read");
+  co_return std::move(**secrets);
+}
+
+asio::awaitable<Result<store::Run>> Runs::Complete(RunId run, std::optional<int> attempt,
+                                                   Completion completion) {
+  auto wanted = std::make_shared<const Completion>(std::move(completion));
+  const WallTime now = impl_->clock.WallNow();
+  Work<Outcome> work = [run, attempt, wanted, now](store::Stores& stores) {
+    return CompleteRun(stores, run, attempt, *wanted, now);
+  };
+  auto outcome = co_await impl_->database.Write<Outcome>(std::move(work));
+  if (!outcome) co_return std::unexpected(std::move(outcome).error());
+  impl_->Notify(*outcome);
+  co_return std::move(outcome->run);
+}
+
+asio::awaitable<Result<store::Run>> Runs::Cancel(RunId run) {
+  const WallTime now = impl_->clock.WallNow();
+  Work<Outcome> work = [run, now](store::Stores& stores) { return CancelRun(stores, run, now); };
+  auto outcome = co_await impl_->database.Write<Outcome>(std::move(work));
+  if (!outcome) co_return std::unexpected(std::move(outcome).error());
+  impl_->Notify(*outcome);
+  co_return std::move(outcome->run);
+}
+
+}  // namespace vm0::run

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runner/care.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <functional>
+#include <utility>
+
+#include "os/process_watch.h"
+#include "os/wakeup.h"
+#include "runner/launch.h"
+#include "runner/log.h"
+#include "runner/offload.h"
+#include "runner/run_files.h"
+#include "sandbox/sandbox.h"
+
+namespace vm0::runner {
+namespace {
+
+constexpr Seconds kLockCheck{30};   // a pid may be another process's by now
+constexpr Seconds kHolderCheck{1};  // until the holder has described itself
+constexpr Seconds kClaimRefused{1};
+
+bool IsOver(const Error& error) {
+  const int status = InfoOf(error.code).http_status;
+  return status == 410 || status == 404;
+}
+
+bool IsPassing(const Error& error) {
+  const int status = InfoOf(error.code).http_status;
+  return status >= 500 || status == 429;
+}
+
+// What runs under a uid that another run has by now is not ours to kill.
+enum class Leftovers { kKill, kSpare };
+
+// Takes the directory back from the run's uid, after ending what still runs under it.
+Status TakeBack(const std::string& run_id, const supervisor::RunDir& dir, uid_t uid,
+                Leftovers leftovers, const std::atomic<bool>* stop) {
+  if (leftovers == Leftovers::kKill) VM0_TRY(sandbox::KillLeftovers(run_id, uid));
+  const ChownOptions options{
+      .uid = ::geteuid(), .gid = ::getegid(), .only_from = uid, .stop = stop};
+  VM0_TRY(ChownTree(dir.workspace(), options));
+  VM0_TRY(ChownTree(dir.home(), options));
+  return os::Remove(dir.uid());
+}
+
+}  // namespace
+
+Care::Care(Context& context, Neighbours& neighbours, std::string run_id)
+    : context_(context),
+      neighbours_(neighbours),
+      run_id_(std::move(run_id)),
+      dir_{context.run_dir(run_id_)},
+      shared_folder_(FindSharedFolder(dir_)) {}
+
+asio::awaitable<void> Care::RunClaimed(client::ClaimAnswer claim) {
+  const auto locked = TakeLock();
+  if (!locked) {
+    co_await CompleteUnstarted(std::move(claim), locked.error().message);
+    co_return;
+  }
+  const Next next = co_await Launch(std::move(claim));
+  Unlock(lock_);
+  std::optional<Known> not_asked;
+  if (next == Next::kLookAgain) co_await GoOn(std::move(not_asked));
+}
+
+asio::awaitable<void> Care::RunFound(std::optional<client::UnfinishedRun> known) {
+  std::optional<Known> asked(std::move(known));
+  co_await GoOn(std::move(asked));
+}
+
+asio::awaitable<void> Care::GoOn(std::optional<Known> known) {
+  while (!context_.stop.stopped()) {
+    if (!known) {
+      // Without spec.json its supervisor has seen it through: nothing to ask.
+      known = Known();
+      if (HasSpec(dir_)) known = co_await AskServer();
+      if (context_.stop.stopped()) co_return;
+    }
+    const Next next = co_await Decide(*known);
+    Unlock(lock_);
+    if (next == Next::kDone) co_return;
+    known.reset();
+  }
+}
+
+asio::awaitable<Care::Next> Care::Decide(const Known& known) {
+  if (!known && ::access(dir_.path().c_str(), F_OK) != 0) co_return Next::kDone;
+  const auto locked = TakeLock();
+  if (!locked) {
+    Log(run_id_, locked.error().message);
+    co_await context_.Pause(kLockCheck);
+    co_return Next::kLookAgain;
+  }
+  if (!lock_) {
+    co_await WatchStranger(known && known->cancel_requested);
+    co_return Next::kLookAgain;
+  }
+  co_return co_await DecideAlone(known);
+}
+
+asio::awaitable<Care::Next> Care::DecideAlone(const Known& known) {
+  const bool has_spec = HasSpec(dir_);
+  if (known && !known->started) co_return co_await ClaimAgain();
+  if (has_spec) {
+    co_return co_await Bury(known ? Burial::Standing::kUnfinished : Burial::Standing::kUnknown);
+  }
+  if (known) {
+    // Unless it has ended since we asked.
+    const Known now = co_await AskServer();
+    if (now)
+      Log(run_id_, "it has started, but what could end it is gone from " + dir_.path().string());
+  }
+  co_await TidyUp();
+  co_return Next::kDone;
+}
+
+asio::awaitable<Care::Next> Care::ClaimAgain() {
+  client::Backoff backoff;
+  while (!context_.stop.stopped()) {
+    auto claim = co_await neighbours_.server().Reclaim(run_id_);
+    if (claim) co_return co_await Launch(std::move(*claim));
+    const Error error = claim.error();
+    if (context_.stop.stopped()) break;
+    if (IsOver(error)) {
+      Log(run_id_, error.message);
+      (void)dir_.Forget(supervisor::RunDir::Spool::kRemove);
+      co_await TidyUp();
+      co_return Next::kDone;
+    }
+    if (!IsPassing(error)) Log(run_id_, "can't be claimed again: " + error.message);
+    if (error.code == Code::kConflict) {
+      // It started after all: ask again.
+      co_await context_.Pause(kClaimRefused);
+      co_return Next::kLookAgain;
+    }
+    co_await context_.Pause(backoff.Next());
+  }
+  co_return Next::kDone;
+}
+
+asio::awaitable<Care::Known> Care::AskServer() {
+  client::Backoff backoff;
+  while (!context_.stop.stopped()) {
+    const auto runs = co_await neighbours_.server().UnfinishedRuns();
+    if (runs) {
+      for (const auto& run : *runs) {
+        if (run.id == run_id_) co_return run;
+      }
+      co_return std::nullopt;
+    }
+    if (!IsPassing(runs.error())) Log(run_id_, "can't ask the server: " + runs.error().message);
+    co_await context_.Pause(backoff.Next());
+  }
+  co_return std::nullopt;
+}
+
+asio::awaitable<Care::Next> Care::Launch(client::ClaimAnswer claim) {
+  auto child = co_await Start(claim);
+  if (child) {
+    co_await WatchChild(std::move(*child));
+    co_return Next::kLookAgain;
+  }
+  // The next runner will find it, not started.
+  if (context_.stop.stopped()) co_return Next::kDone;
+  co_await CompleteUnstarted(std::move(claim), child.error().message);
+  co_return Next::kDone;
+}
+
+asio::awaitable<Result<os::Child>> Care::Start(client::ClaimAnswer claim) {
+  Preparation preparation{.dir = dir_,
+                          .claim = std::move(claim),
+                          .spec = {},
+                          .run_uid = {},
+                          .data_dir = context_.options.data_dir,
+                          .server_url = context_.options.server_url,
+                          .stop = &context_.stop.flag()};
+  VM0_CO_ASSIGN(preparation.spec, CheckSpec(preparation.claim));
+  if (::geteuid() == 0) VM0_CO_TRY(ChooseUid());
+  preparation.run_uid = run_uid_;
+  if (context_.stop.stopped()) co_return Fail(Code::kUnavailable, "the runner is stopping");
+  std::function<Status()> work = [preparation = std::move(preparation)] {
+    return PrepareRun(preparation);
+  };
+  const auto prepared = co_await Offload(context_.pool, std::move(work));
+  if (!prepared) co_return Fail(prepared.error());
+  if (context_.stop.stopped()) co_return Fail(Code::kUnavailable, "the runner is stopping");
+  Unlock(lock_);
+  auto child = LaunchSupervisor(dir_, context_.options.self_fd);
+  if (!child) {
+    (void)TakeLock();
+    co_return Fail(Code::kIo, "the supervisor could not be started: " + child.error().message);
+  }
+  co_return std::move(*child);
+}
+
+Result<agent::RunSpec> Care::CheckSpec(const client::ClaimAnswer& claim) {
+  auto spec = agent::ParseRunSpec(claim.spec);
+  if (!spec) return Fail(Code::kBadRequest, "the run can't be understood: " + spec.error().message);
+  shared_folder_ = SharedFolderOf(*spec);
+  if (shared_folder_ && neighbours_.IsShared(*shared_folder_, run_id_)) {
+    shared_folder_.reset();
+    return Fail(Code::kConflict, "another run works in " + spec->workspace.path +
+                                     " itself: wait for its end, or give the folder as :copy");
+  }
+  return spec;
+}
+
+Status Care::ChooseUid() {
+  const auto earlier = ReadRunUid(dir_);  // of an earlier attempt
+  if (earlier && context_.uids.Owns(dir_, *earlier).value_or(false)) {
+    run_uid_ = earlier;
+    return {};
+  }
+  VM0_ASSIGN(run_uid_, context_.uids.Take(dir_));
+  return {};
+}
+
+Status Care::TakeLock() {
+  VM0_TRY(os::MakeDirs(dir_.path()));
+  VM0_ASSIGN(lock_, os::FileLock::TryAcquire(dir_.lock()));
+  return {};
+}
+
+asio::awaitable<void> Care::CompleteUnstarted(client::ClaimAnswer claim, std::string reason) {
+  http::Client http(context_.loop, context_.clock, context_.endpoint);
+  const StopSignal::Hook hook(context_.stop, [&http] { http.Close(); });
+  client::RunClient client(http, claim.token);
+  client::Backoff backoff;
+  Log(run_id_, reason);
+  while (!context_.stop.stopped()) {
+    client::CompleteMessage message;
+    message.status = "failed";
+    message.reason = reason;
+    const auto answer = co_await client.Complete(message);
+    if (answer || !IsPassing(answer.error())) {
+      if (!answer) Log(run_id_, "it could not be ended: " + answer.error().message);
+      (void)dir_.Forget(supervisor::RunDir::Spool::kRemove);
+      co_await TidyUp();
+      break;
+    }
+    co_await context_.Pause(backoff.Next());
+  }
+}
+
+asio::awaitable<void> Care::WatchChild(os::Child child) {
+  os::Wakeup wakeup;
+  bool ended = false;
+  const StopSignal::Hook hook(context_.stop, [&wakeup] { wakeup.Wake(); });
+  const os::ProcessWatch watch(context_.loop.get_executor(), std::move(child.pidfd), [&] {
+    ended = true;
+    wakeup.Wake();
+  });
+  has_live_supervisor_ = true;
+  while (!ended && !context_.stop.stopped()) {
+    co_await wakeup.Wait(context_.clock, MonoTime::max());
+  }
+  has_live_supervisor_ = false;
+  if (ended) (void)os::Wait(child.pid);
+}
+
+asio::awaitable<void> Care::WatchStranger(bool cancel_requested) {
+  os::Wakeup wakeup;
+  bool ended = false;
+  const StopSignal::Hook hook(context_.stop, [&wakeup] { wakeup.Wake(); });
+  std::optional<os::ProcessWatch> watch;
+  has_live_supervisor_ = true;
+  while (!context_.stop.stopped()) {
+    if (!watch) {
+      auto holder = OpenLockHolder(dir_);
+      if (holder && cancel_requested) (void)os::SignalPidFd(holder->get(), SIGTERM);
+      if (holder) {
+        watch.emplace(context_.loop.get_executor(), std::move(*holder), [&] {
+          ended = true;
+          wakeup.Wake();
+        });
+      }
+    }
+    const Seconds patience = watch ? kLockCheck : kHolderCheck;
+    co_await wakeup.Wait(context_.clock, context_.clock.Now() + patience);
+    if (ended || LockIsFree()) break;
+  }
+  has_live_supervisor_ = false;
+}
+
+bool Care::LockIsFree() const {
+  auto lock = os::FileLock::TryAcquire(dir_.lock());
+  if (!lock) return true;  // its directory is gone
+  const bool is_free = lock->has_value();
+  Unlock(*lock);
+  return is_free;
+}
+
+asio::awaitable<Care::Next> Care::Bury(Burial::Standing standing) {
+  Burial burial(context_, run_id_, standing);
+  const auto outcome = co_await burial.Run();
+  if (outcome == Burial::Outcome::kForgotten) co_await TidyUp();
+  co_return Next::kDone;
+}
+
+asio::awaitable<void> Care::TidyUp() {
+  const auto noted = ReadRunUid(dir_);
+  if (noted && ::geteuid() == 0 && !context_.stop.stopped()) {
+    const auto leftovers =
+        context_.uids.Owns(dir_, *noted).value_or(false) ? Leftovers::kKill : Leftovers::kSpare;
+    std::function<Status()> work = [id = run_id_, dir = dir_, uid = *noted, leftovers,
+                                    stop = &context_.stop.flag()] {
+      return TakeBack(id, dir, uid, leftovers, stop);
+    };
+    const auto taken = co_await Offload(context_.pool, std::move(work));
+    if (!taken) {
+      // The note stays, and with it the uid: the next runner tries again.
+      if (!context_.stop.stopped()) Log(run_id_, taken.error().message);
+      co_return;
+    }
+  }
+  const auto uid = noted ? noted : run_uid_;
+  if (uid) context_.uids.Free(*uid);
+}
+
+}  // namespace vm0::runner

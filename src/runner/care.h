@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <string>
+
+#include "agent/spec.h"
+#include "client/backoff.h"
+#include "client/run_client.h"
+#include "os/file.h"
+#include "os/process.h"
+#include "runner/burial.h"
+#include "runner/context.h"
+#include "runner/file_tree.h"
+#include "supervisor/run_dir.h"
+
+namespace vm0::runner {
+
+// What the runner as a whole can tell one of its runs.
+class Neighbours {
+ public:
+  virtual ~Neighbours() = default;
+  virtual client::RunnerClient& server() = 0;
+  // Whether another run works on that folder in place.
+  virtual bool IsShared(FileId folder, const std::string& except_run_id) const = 0;
+};
+
+// One run on this machine, from its claim, or from when it was found, until nothing of it is left
+// to do: launches its supervisor, watches it, and when it is gone launches again, buries, or tidies
+// up. Loop thread only.
+class Care {
+ public:
+  Care(Context& context, Neighbours& neighbours, std::string run_id);
+  Care(const Care&) = delete;
+  Care& operator=(const Care&) = delete;
+
+  // Call one of them, once. Ends early when the runner stops; supervisors go on.
+  asio::awaitable<void> RunClaimed(client::ClaimAnswer claim);
+  // `known`: what the server says of it; nullopt when it is not among those that have not ended.
+  asio::awaitable<void> RunFound(std::optional<client::UnfinishedRun> known);
+
+  const std::string& run_id() const { return run_id_; }
+  bool has_live_supervisor() const { return has_live_supervisor_; }
+  // The folder that it works on in place, once known.
+  const std::optional<FileId>& shared_folder() const { return shared_folder_; }
+
+ private:
+  using Known = std::optional<client::UnfinishedRun>;
+  enum class Next { kLookAgain, kDone };
+
+  asio::awaitable<void> GoOn(std::optional<Known> known);
+  asio::awaitable<Next> Decide(const Known& known);
+  asio::awaitable<Next> DecideAlone(const Known& known);
+  asio::awaitable<Next> ClaimAgain();
+  // The server's word now; nullopt inside for a run that it does not count among the unfinished.
+  asio::awaitable<Known> AskServer();
+
+  // The lock is held until the supervisor is started.
+  asio::awaitable<Next> Launch(client::ClaimAnswer claim);
+  asio::awaitable<Result<os::Child>> Start(client::ClaimAnswer claim);
+  Result<agent::RunSpec> CheckSpec(const client::ClaimAnswer& claim);
+  Status ChooseUid();
+  Status TakeLock();
+  asio::awaitable<void> CompleteUnstarted(client::ClaimAnswer claim, std::string reason);
+
+  asio::awaitable<void> WatchChild(os::Child child);
+  asio::awaitable<void> WatchStranger(bool cancel_requested);
+  bool LockIsFree() const;
+
+  asio::awaitable<Next> Bury(Burial::Standing standing);
+  // Nothing is left to ship: takes workspace and home back from the run's uid, frees it.
+  asio::awaitable<void> TidyUp();
+
+  Context& context_;
+  Neighbours& neighbours_;
+  const std::string run_id_;
+  const supervisor::RunDir dir_;
+  std::optional<os::FileLock> lock_;
+  std::optional<FileId> shared_folder_;
+  std::optional<uid_t> run_uid_;
+  bool has_live_supervisor_ = false;
+};
+
+}  // namespace vm0::runner

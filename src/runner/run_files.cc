@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runner/run_files.h"
+
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "os/process.h"
+#include "runner/copy_tree.h"
+
+namespace vm0::runner {
+namespace {
+
+using agent::Workspace;
+
+Status MakeOwnDirectory(const std::filesystem::path& path) {
+  if (::mkdir(path.c_str(), 0700) == 0) return {};
+  return Fail(SystemError("make", path.string()));
+}
+
+Status CheckFolder(const std::filesystem::path& folder) {
+  struct stat entry {};
+  if (::stat(folder.c_str(), &entry) != 0) return Fail(SystemError("open", folder.string()));
+  if (S_ISDIR(entry.st_mode)) return {};
+  return Fail(Code::kBadRequest, folder.string() + " is no directory");
+}
+
+bool IsAtOrBelow(const std::filesystem::path& path, const std::filesystem::path& top) {
+  return std::mismatch(path.begin(), path.end(), top.begin(), top.end()).second == top.end();
+}
+
+// Our data directory holds tokens and other runs: no agent may work in it. Nor above it where we
+// are root: there the agent acts with the rights of the folder's owner.
+Status CheckApart(const std::filesystem::path& folder, const std::filesystem::path& data_dir) {
+  std::error_code error;
+  const auto real = std::filesystem::canonical(folder, error);
+  if (error) return Fail(SystemErrorOf(error.value(), "open", folder.string()));
+  const auto data = std::filesystem::canonical(data_dir, error);
+  if (error) return Fail(SystemErrorOf(error.value(), "open", data_dir.string()));
+  if (IsAtOrBelow(real, data)) {
+    return Fail(Code::kBadRequest, folder.string() + " lies in vm0's own data directory");
+  }
+  if (::geteuid() == 0 && IsAtOrBelow(data, real)) {
+    return Fail(Code::kBadRequest, folder.string() + " holds vm0's own data directory " +
+                                       data.string() + ": give a copy of it (without :rw or :ro)");
+  }
+  return {};
+}
+
+Status MakeWorkspace(const Preparation& preparation) {
+  const Workspace& workspace = preparation.spec.workspace;
+  const auto own = preparation.dir.workspace();
+  switch (workspace.mode) {
+    case Workspace::Mode::kFresh:
+      return MakeOwnDirectory(own);
+    case Workspace::Mode::kCopy: {
+      CopyOptions options{.left_out = std::nullopt, .stop = preparation.stop};
+      VM0_ASSIGN(options.left_out, FindFileId(preparation.data_dir));
+      if (FindFileId(workspace.path) == *options.left_out) {
+        return Fail(Code::kBadRequest, workspace.path + " is vm0's own data directory");
+      }
+      return CopyTree(workspace.path, own, options);
+    }
+    case Workspace::Mode::kReadOnly:
+    case Workspace::Mode::kReadWrite:
+      VM0_TRY(CheckFolder(workspace.path));
+      return CheckApart(workspace.path, preparation.data_dir);
+  }
+  return {};
+}
+
+Status GiveToRun(const Preparation& preparation) {
+  if (!preparation.run_uid) return {};
+  const uid_t uid = *preparation.run_uid;
+  const ChownOptions options{.uid = uid, .gid = uid, .stop = preparation.stop};
+  VM0_TRY(ChownTree(preparation.dir.workspace(), options));
+  return ChownTree(preparation.dir.home(), options);
+}
+
+// A reason that people read: what went wrong with what of theirs.
+Error Explain(Error error, std::string_view what) {
+  if (error.code != Code::kUnavailable) error.message = std::string(what) + ": " + error.message;
+  return error;
+}
+
+// Whether that process has that very file open.
+bool HasOpen(pid_t pid, const std::filesystem::path& path) {
+  const auto wanted = FindFileId(path);
+  const auto where = "/proc/" + std::to_string(pid) + "/fd";
+  const auto directory = OpenDirectory(AT_FDCWD, where, where);
+  if (!wanted || !directory) return false;
+  const auto names = ListNames(directory->get(), where);
+  if (!names) return false;
+  for (const std::string& name : *names) {
+    if (FindFileId(where + "/" + name) == *wanted) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Status PrepareRun(const Preparation& preparation) {
+  const auto& dir = preparation.dir;
+  for (const auto& path :
+       {dir.spec(), dir.token(), dir.spool(), dir.elapsed(), dir.workspace(), dir.home()}) {
+    VM0_TRY(RemoveTree(path));
+  }
+  if (preparation.run_uid) {
+    const std::string uid = std::to_string(*preparation.run_uid) + "\n";
+    VM0_TRY(os::WriteFileAtomic(dir.uid(), uid));
+  }
+  if (auto made = MakeWorkspace(preparation); !made) {
+    return Fail(Explain(std::move(made).error(), "the workspace could not be prepared"));
+  }
+  if (auto made = MakeOwnDirectory(dir.home()); !made) {
+    return Fail(Explain(std::move(made).error(), "the agent's home could not be prepared"));
+  }
+  if (auto given = GiveToRun(preparation); !given) {
+    return Fail(Explain(std::move(given).error(), "the workspace could not be given to the agent"));
+  }
+  VM0_TRY(os::WriteFileAtomic(dir.token(), preparation.claim.token));
+  const supervisor::StoredRun run{.run_id = preparation.claim.run_id,
+                                  .attempt = preparation.claim.attempt,
+                                  .server = preparation.server_url,
+                                  .spec = {}};
+  return os::WriteFileAtomic(dir.spec(), supervisor::FormatStoredRun(run, preparation.claim.spec));
+}
+
+bool HasSpec(const supervisor::RunDir& dir) { return ::access(dir.spec().c_str(), F_OK) == 0; }
+
+std::optional<FileId> SharedFolderOf(const agent::RunSpec& spec) {
+  if (spec.workspace.mode != Workspace::Mode::kReadWrite) return std::nullopt;
+  const auto id = FindFileId(spec.workspace.path);
+  return id ? std::optional(*id) : std::nullopt;
+}
+
+std::optional<FileId> FindSharedFolder(const supervisor::RunDir& dir) {
+  const auto run = dir.ReadSpec();
+  return run ? SharedFolderOf(run->spec) : std::nullopt;
+}
+
+void Unlock(std::optional<os::FileLock>& lock) {
+  if (lock) ::flock(lock->fd(), LOCK_UN);
+  lock.reset();
+}
+
+Result<os::Fd> OpenLockHolder(const supervisor::RunDir& dir) {
+  VM0_ASSIGN(const std::string text, os::ReadFile(dir.lock(), 4096));
+  std::optional<std::int64_t> pid;
+  for (const std::string_view word : Split(TrimAscii(text), ' ')) {
+    if (word.starts_with("pid=")) pid = ParseInt(word.substr(4));
+  }
+  if (!pid || *pid <= 1 || *pid > 0x7fffffff) {
+    return Fail(Code::kNotFound, dir.lock().string() + " names no process");
+  }
+  VM0_ASSIGN(os::Fd process, os::OpenPidFd(static_cast<pid_t>(*pid)));
+  const bool is_holder = HasOpen(static_cast<pid_t>(*pid), dir.lock());
+  // It lives still, so it was the same process all the time.
+  pollfd ended{process.get(), POLLIN, 0};
+  if (is_holder && ::poll(&ended, 1, 0) == 0) return process;
+  return Fail(Code::kNotFound, dir.lock().string() + " names a process that does not hold it");
+}
+
+}  // namespace vm0::runner

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "agent/spec.h"
+#include "base/result.h"
+#include "client/run_client.h"
+#include "os/file.h"
+#include "runner/file_tree.h"
+#include "supervisor/run_dir.h"
+
+namespace vm0::runner {
+
+// What lies in a run's directory (docs/protocol.md 1), as the runner handles it. All of these
+// block. Whoever changes something holds the run's lock.
+
+// What a directory is made from.
+struct Preparation {
+  supervisor::RunDir dir;  // exists
+  client::ClaimAnswer claim;
+  agent::RunSpec spec;             // of the claim
+  std::optional<uid_t> run_uid;    // set: workspace and home are given to it
+  std::filesystem::path data_dir;  // not copied with a folder that it lies in
+  std::string server_url;          // where its supervisor finds the server
+  const std::atomic<bool>* stop = nullptr;
+};
+// Removes what an earlier attempt left, then makes uid, workspace, home, token and last spec.json:
+// a directory without it has nothing to ship. The error says for people what is wrong; kUnavailable
+// when `stop` was set.
+Status PrepareRun(const Preparation& preparation);
+
+bool HasSpec(const supervisor::RunDir& dir);
+// The folder that a run of which spec.json is there works on in place (:rw).
+std::optional<FileId> FindSharedFolder(const supervisor::RunDir& dir);
+// The same from its spec; nullopt for other modes and when there is no such folder.
+std::optional<FileId> SharedFolderOf(const agent::RunSpec& spec);
+// Lets go of a lock at once, even when another thread has just forked.
+void Unlock(std::optional<os::FileLock>& lock);
+// The process that holds the run's lock, as far as its file says and that process has it open;
+// kNotFound otherwise: the lock may be held by one that has not described itself yet.
+Result<os::Fd> OpenLockHolder(const supervisor::RunDir& dir);
+
+}  // namespace vm0::runner

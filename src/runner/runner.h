@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "os/clock.h"
+
+namespace vm0::runner {
+
+namespace asio = boost::asio;
+
+struct RunnerOptions {
+  std::filesystem::path data_dir;
+  std::string server_url;       // "unix:<data-dir>/server.sock"
+  std::string token;            // may use the runner routes
+  std::string machine;          // who we are: stable over restarts
+  int self_fd = -1;             // our executable (os::OpenSelf): supervisors run the same
+  uid_t first_run_uid = 70000;  // used when we are uid 0
+  uid_t last_run_uid = 79999;
+  // Shared by all runners of the machine, empty after a reboot: who has which of these uids.
+  std::filesystem::path uid_registry = "/run/vm0/uids";
+};
+
+// Claims runs, prepares their directories, launches one supervisor each, adopts the living and
+// buries the dead, at start and whenever a supervisor ends. Runs in the server's process or alone:
+// it talks to the API either way. Loop thread only.
+class Runner {
+ public:
+  Runner(asio::io_context& loop, os::Clock& clock, RunnerOptions options);
+  ~Runner();  // leaves supervisors running
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  // Recovers, then claims until Stop. Spawned by the owner on the loop.
+  asio::awaitable<void> Run();
+  void Stop();
+  // Supervisors that live.
+  std::size_t live_runs() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace vm0::runner

@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runner/runner.h"
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/file.h"
+#include "os/process.h"
+#include "runner/run_files.h"
+#include "runner/run_uids.h"
+#include "runner/test_world.h"
+
+namespace vm0::runner {
+namespace {
+
+using testing::HasSubstr;
+
+uid_t FindOwner(const std::filesystem::path& path) {
+  struct stat found {};
+  EXPECT_EQ(::lstat(path.c_str(), &found), 0) << path;
+  return found.st_uid;
+}
+
+struct ProtocolRow : TestWorld {
+  TestRun Running(int attempt, bool started) {
+    TestRun run = MakeRun();
+    run.pending = false;
+    run.attempt = attempt;
+    run.started = started;
+    return run;
+  }
+  bool Ended(const std::string& id) { return server->run(id).end.has_value(); }
+  void UntilForgotten(const std::string& id) {
+    Until([&] { return !HasSpec(dir(id)); });
+  }
+  std::string Reason(const std::string& id) {
+    if (!Ended(id)) return "(it has not ended)";
+    return std::string(StringMember(*server->run(id).end, "reason").value_or(""));
+  }
+};
+
+TEST_F(ProtocolRow, RunnerKilledAfterClaim_IsClaimedByNameAndLaunched) {
+  server->AddRun(kRun, Running(1, false));
+  StartRunner();
+  UntilHeld(kRun);
+  EXPECT_EQ(server->run(kRun).attempt, 2);
+  EXPECT_EQ(ReadText(dir(kRun).token()), "token-2");
+}
+
+TEST_F(ProtocolRow, RunnerKilledAfterDirectory_IsMadeAgainFromNothing) {
+  server->AddRun(kRun, Running(1, false));
+  LeaveDead(kRun, server->run(kRun), "");
+  ASSERT_TRUE(os::MakeDirs(dir(kRun).workspace() / "half"));
+  StartRunner();
+  UntilHeld(kRun);
+  EXPECT_EQ(server->run(kRun).attempt, 2);
+  const auto spec = ParseJsonObject(ReadText(dir(kRun).spec()), "spec.json");
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_EQ(*IntField(*spec, "attempt"), 2);
+  EXPECT_EQ(ReadText(dir(kRun).token()), "token-2");
+  EXPECT_TRUE(std::filesystem::is_empty(dir(kRun).workspace()));
+  EXPECT_FALSE(std::filesystem::exists(dir(kRun).spool()));
+}
+
+TEST_F(ProtocolRow, RunnerAdopts_ALiveSupervisorAndBuriesItWhenItDies) {
+  server->AddRun(kRun, MakeRun());
+  StartRunner();
+  const pid_t pid = UntilHeld(kRun);
+  server->run(kRun).started = true;
+  StopRunner();
+  ASSERT_EQ(::kill(pid, 0), 0);
+  StartRunner();
+  Until([&] { return runner().live_runs() == 1; });
+  EXPECT_EQ(server->run(kRun).attempt, 1);
+  EXPECT_FALSE(Ended(kRun));
+  Kill(pid);
+  UntilForgotten(kRun);
+  EXPECT_TRUE(Ended(kRun));
+  EXPECT_EQ(server->run(kRun).attempt, 1);
+}
+
+TEST_F(ProtocolRow, SupervisorKilled_WhatItHadReadIsShippedAndTheRunFails) {
+  server->AddRun(kRun, MakeRun());
+  StartRunner();
+  const pid_t pid = UntilHeld(kRun);
+  EXPECT_EQ(runner().live_runs(), 1u);
+  TestRun& run = server->run(kRun);
+  run.started = true;
+  run.records = {MakeRecords(1, 1), MakeRecords(2, 2)};
+  WriteText(dir(kRun).spool(), SpoolOf(2500));
+  WriteText(dir(kRun).elapsed(), "7\n");
+  Kill(pid);
+  UntilForgotten(kRun);
+  ASSERT_EQ(run.records.size(), 2500u);
+  EXPECT_EQ(run.records.back(), MakeRecords(2500, 2500));
+  EXPECT_EQ(server->Count("events 1"), 3u);
+  const json::object expected{{"v", 1},
+                              {"lastSequence", 2500},
+                              {"status", "failed"},
+                              {"outputComplete", false},
+                              {"executionTimeMs", 7000},
+                              {"reason", "the supervisor died; everything it had read is kept"},
+                              {"hash", HashOf(2500)}};
+  EXPECT_EQ(*run.end, expected);
+  EXPECT_FALSE(std::filesystem::exists(dir(kRun).spool()));
+  EXPECT_FALSE(std::filesystem::exists(dir(kRun).token()));
+  EXPECT_TRUE(std::filesystem::exists(dir(kRun).workspace()));
+  Until([&] { return runner().live_runs() == 0; });
+}
+
+TEST_F(ProtocolRow, SupervisorKilledTornSpool_TheTornRecordIsDropped) {
+  server->AddRun(kRun, Running(1, true));
+  std::string spool = SpoolOf(3);
+  spool += MakeRecords(4, 4).substr(0, 40);
+  LeaveDead(kRun, server->run(kRun), spool);
+  StartRunner();
+  UntilForgotten(kRun);
+  EXPECT_EQ(server->run(kRun).records.size(), 3u);
+  EXPECT_EQ(*IntField(*server->run(kRun).end, "lastSequence"), 3);
+  EXPECT_EQ(StringMember(*server->run(kRun).end, "hash"), HashOf(3));
+}
+
+TEST_F(ProtocolRow, SupervisorKilledBeforeStart_IsLaunchedAgainWithANewToken) {
+  server->AddRun(kRun, MakeRun());
+  StartRunner();
+  Kill(UntilHeld(kRun));
+  UntilHeld(kRun, 2);
+  EXPECT_EQ(server->run(kRun).attempt, 2);
+  EXPECT_EQ(ReadText(dir(kRun).token()), "token-2");
+  EXPECT_FALSE(Ended(kRun));
+}
+
+TEST_F(ProtocolRow, SupervisorKilledAfterComplete_TheSpoolIsForgotten) {
+  TestRun run = Running(1, true);
+  run.records = {MakeRecords(1, 1)};
+  run.end = json::object{{"status", "completed"}};
+  server->AddRun(kRun, run);
+  LeaveDead(kRun, run, SpoolOf(1));
+  StartRunner();
+  UntilForgotten(kRun);
+  EXPECT_FALSE(std::filesystem::exists(dir(kRun).spool()));
+  EXPECT_EQ(*server->run(kRun).end, *run.end);
+}
+
+TEST_F(ProtocolRow, SupervisorKilledAfterComplete_WithAVoidTokenTheSpoolIsLeftForPeople) {
+  TestRun run = Running(1, true);
+  LeaveDead(kRun, run, SpoolOf(1));
+  server->refuse = [](const std::string& request) {
+    return request == "heartbeat 1" ? std::optional(Code::kUnauthorized) : std::nullopt;
+  };
+  StartRunner();
+  UntilForgotten(kRun);
+  EXPECT_FALSE(std::filesystem::exists(dir(kRun).token()));
+  EXPECT_EQ(ReadText(dir(kRun).spool()), SpoolOf(1));
+}
+
+TEST_F(ProtocolRow, SpoolShorterThanStore_EndsWithWhatIsStored) {
+  TestRun run = Running(1, true);
+  for (int number = 1; number <= 5; ++number) run.records.push_back(MakeRecords(number, number));
+  server->AddRun(kRun, run);
+  LeaveDead(kRun, run, SpoolOf(2));
+  // So that it is complete that tells how many there are.
+  server->heartbeat_says = 2;
+  StartRunner();
+  UntilForgotten(kRun);
+  ASSERT_TRUE(Ended(kRun));
+  EXPECT_EQ(server->Count("complete 1"), 2u);
+  EXPECT_EQ(*IntField(*server->run(kRun).end, "lastSequence"), 5);
+  EXPECT_EQ(*BoolField(*server->run(kRun).end, "outputComplete"), false);
+  EXPECT_EQ(server->run(kRun).end->find("hash"), server->run(kRun).end->end());
+}
+
+TEST_F(ProtocolRow, ClaimThirdFailure_IsAskedForThreeTimesAndThenLeft) {
+  Script("exit");
+  server->AddRun(kRun, MakeRun());
+  StartRunner();
+  Until([&] { return Ended(kRun) && !HasSpec(dir(kRun)); });
+  EXPECT_EQ(server->run(kRun).attempt, 3);
+  EXPECT_EQ(server->Count("reclaim"), 3u);
+  EXPECT_EQ(Reason(kRun), "supervisor could not be started");
+  EXPECT_EQ(ReadText(dir(kRun).log()),
+            "the supervisor was here\nthe supervisor was here\nthe supervisor was here\n");
+}
+
+TEST_F(ProtocolRow, CompleteUnstarted_AWorkspaceThatCanNotBeMadeEndsTheRunWithTheReason) {
+  TestRun run = MakeRun();
+  run.spec.workspace = {agent::Workspace::Mode::kCopy, (data() / "nothing").string()};
+  server->AddRun(kRun, run);
+  StartRunner();
+  Until([&] { return Ended(kRun); });
+  EXPECT_EQ(*StringMember(*server->run(kRun).end, "status"), "failed");
+  EXPECT_THAT(Reason(kRun), HasSubstr("the workspace could not be prepared"));
+  EXPECT_THAT(Reason(kRun), HasSubstr((data() / "nothing").string()));
+  EXPECT_EQ(server->Count("reclaim"), 0u);
+}
+
+TEST_F(ProtocolRow, CompleteUnstarted_OurOwnDataDirectoryIsNoWorkspace) {
+  TestRun run = MakeRun();
+  run.spec.workspace = {agent::Workspace::Mode::kCopy, data().string()};
+  server->AddRun(kRun, run);
+  StartRunner();
+  Until([&] { return Ended(kRun); });
+  EXPECT_THAT(Reason(kRun), HasSubstr("own data directory"));
+}
+
+// Whoever works in it could read tokens and change other runs.
+TEST_F(ProtocolRow, CompleteUnstarted_NoAgentWorksInPlaceInOurDataDirectory) {
+  const TestDirectory elsewhere;
+  const auto link = elsewhere.path() / "link";
+  std::filesystem::create_directory_symlink(data() / "runs", link);
+  TestRun run = MakeRun();
+  run.spec.workspace = {agent::Workspace::Mode::kReadWrite, link.string()};
+  server->AddRun(kRun, run);
+  StartRunner();
+  Until([&] { return Ended(kRun); });
+  EXPECT_THAT(Reason(kRun), HasSubstr("lies in vm0's own data directory"));
+}
+
+struct RunnerTest : ProtocolRow {};
+
+TEST_F(RunnerTest, PreparesADirectoryThatOnlyWeCanRead) {
+  server->AddRun(kRun, MakeRun());
+  StartRunner();
+  UntilHeld(kRun);
+  const auto mode = [](const std::filesystem::path& path) {
+    struct stat found {};
+    EXPECT_EQ(::stat(path.c_str(), &found), 0) << path;
+    return found.st_mode & 0777;
+  };
+  EXPECT_EQ(mode(dir(kRun).path()), 0700u);
+  EXPECT_EQ(mode(dir(kRun).token()), 0600u);
+  EXPECT_EQ(mode(dir(kRun).spec()), 0600u);
+  EXPECT_EQ(mode(dir(kRun).log()), 0600u);
+  EXPECT_EQ(mode(dir(kRun).workspace()), 0700u);
+  EXPECT_EQ(mode(dir(kRun).home()), 0700u);
+  EXPECT_EQ(ReadText(dir(kRun).spec()).find("token"), std::string::npos);
+}
+
+TEST_F(RunnerTest, IsDoneWithARunWhoseSupervisorHasSeenItThrough) {
+  Script("finish");
+  server->AddRun(kRun, MakeRun());
+  StartRunner();
+  Until([&] {
+    return server->waiting_claims() == 1 && !HasSpec(dir(kRun)) &&
+           std::filesystem::exists(dir(kRun).lock()) && runner().live_runs() == 0;
+  });
+  EXPECT_EQ(server->Count("reclaim"), 0u);
+  EXPECT_EQ(server->Count("runs"), 1u);
+}
+
+TEST_F(RunnerTest, LaunchesRunsWhileOthersLive) {
+  server->AddRun(kRun, MakeRun());
+  StartRunner();
+  UntilHeld(kRun);
+  server->AddRun(kOtherRun, MakeRun());
+  UntilHeld(kOtherRun);
+  Until([&] { return runner().live_runs() == 2; });
+}
+
+TEST_F(RunnerTest, BuriesForEverWhereTheServerFailsAndClaimsMeanwhile) {
+  server->AddRun(kRun, Running(1, true));
+  LeaveDead(kRun, server->run(kRun), SpoolOf(2));
+  int failures = 0;
+  server->refuse = [&](const std::string& request) -> std::optional<Code> {
+    const bool is_burial = request.ends_with(" 1") && request != "runs";
+    if (!is_burial || ++failures > 20) return std::nullopt;
+    return Code::kUnavailable;
+  };
+  TestRun other = MakeRun();
+  other.attempt = 7;
+  server->AddRun(kOtherRun, other);
+  StartRunner();
+  UntilHeld(kOtherRun);
+  EXPECT_FALSE(Ended(kRun));
+  UntilLater([&] { return Ended(kRun) && !HasSpec(dir(kRun)); });
+  EXPECT_EQ(server->run(kRun).records.size(), 2u);
+}
+
+TEST_F(RunnerTest, WaitsForAServerThatIsAway) {
+  server->StopListening();
+  server->AddRun(kRun, Running(1, true));
+  LeaveDead(kRun, server->run(kRun), SpoolOf(2));
+  StartRunner();
+  UntilLater([&] { return clock.Now() > MonoTime(Seconds(120)); });
+  EXPECT_TRUE(server->requests().empty());
+  server->Listen();
+  UntilLater([&] { return Ended(kRun) && !HasSpec(dir(kRun)); });
+  server->AddRun(kOtherRun, MakeRun());
+  UntilHeld(kOtherRun);
+}
+
+TEST_F(RunnerTest, ClaimsAgainWhenAClaimCameToNothing) {
+  StartRunner();
+  Until([&] { return server->waiting_claims() == 1; });
+  clock.Advance(Seconds(30));
+  Until([&] { return server->Count("claim") == 2 && server->waiting_claims() == 1; });
+  server->AddRun(kRun, MakeRun());
+  UntilHeld(kRun);
+}
+
+TEST_F(RunnerTest, StopsInTheMiddleOfALongPollAndLeavesSupervisorsRunning) {
+  server->AddRun(kRun, MakeRun());
+  StartRunner();
+  const pid_t pid = UntilHeld(kRun);
+  Until([&] { return server->waiting_claims() == 1; });
+  StopRunner();
+  EXPECT_EQ(::kill(pid, 0), 0);
+  EXPECT_EQ(server->Count("claim"), 2u);
+}
+
+TEST_F(RunnerTest, StopsWhileTheServerIsAway) {
+  server->StopListening();
+  LeaveDead(kRun, MakeRun(), SpoolOf(2));
+  StartRunner();
+  Until([&] { return clock.pending() > 0; });
+  StopRunner();
+  EXPECT_TRUE(HasSpec(dir(kRun)));
+}
+
+TEST_F(RunnerTest, SignalsASupervisorWhoseCancelMayNotHaveReachedIt) {
+  server->AddRun(kRun, MakeRun());
+  StartRunner();
+  UntilHeld(kRun);
+  server->run(kRun).started = true;
+  server->run(kRun).cancel_requested = true;
+  StopRunner();
+  EXPECT_FALSE(Told("terminated"));
+  StartRunner();
+  Until([&] { return Told("terminated"); });
+  UntilForgotten(kRun);
+}
+
+TEST_F(RunnerTest, NeverSignalsAProcessThatDoesNotHoldTheLock) {
+  TestRun run = Running(1, true);
+  run.cancel_requested = true;
+  server->AddRun(kRun, run);
+  LeaveDead(kRun, run, SpoolOf(1));
+  auto lock = os::FileLock::TryAcquire(dir(kRun).lock());
+  ASSERT_TRUE(lock && *lock);
+  server->AddRun(kOtherRun, MakeRun());
+  StartRunner();
+  const pid_t innocent = UntilHeld(kOtherRun);
+  StopRunner();
+  WriteText(data() / "x", "");
+  ASSERT_TRUE((*lock)->Describe("pid=" + std::to_string(innocent) + " boot=x\n"));
+  StartRunner();
+  Until([&] { return runner().live_runs() == 2; });
+  // The lock alone tells when its holder is gone.
+  Unlock(*lock);
+  UntilLater([&] { return Ended(kRun); });
+  EXPECT_FALSE(Told("terminated"));
+  EXPECT_EQ(::kill(innocent, 0), 0);
+}
+
+TEST_F(RunnerTest, RefusesASecondRunInTheSameFolderAlsoAfterARestart) {
+  const TestDirectory folder;
+  TestRun run = MakeRun();
+  run.spec.workspace = {agent::Workspace::Mode::kReadWrite, folder.path().string()};
+  server->AddRun(kRun, run);
+  StartRunner();
+  UntilHeld(kRun);
+  server->run(kRun).started = true;
+  StopRunner();
+  StartRunner();
+  Until([&] { return runner().live_runs() == 1; });
+  // The same folder under another name.
+  run.spec.workspace.path = (folder.path() / ".." / folder.path().filename() / ".").string();
+  run.attempt = 4;
+  server->AddRun(kOtherRun, run);
+  Until([&] { return Ended(kOtherRun); });
+  EXPECT_THAT(Reason(kOtherRun), HasSubstr("another run works in"));
+  EXPECT_FALSE(Ended(kRun));
+}
+
+TEST_F(RunnerTest, EndsARunWhoseSpoolCanNotBeReadAndKeepsTheFile) {
+  server->AddRun(kRun, Running(1, true));
+  server->run(kRun).records = {MakeRecords(1, 1)};
+  LeaveDead(kRun, server->run(kRun), "vm0-spool v=2\n1 2 agent {}\n");
+  StartRunner();
+  UntilForgotten(kRun);
+  EXPECT_EQ(*IntField(*server->run(kRun).end, "lastSequence"), 1);
+  EXPECT_THAT(Reason(kRun), HasSubstr("a spool of another version"));
+  EXPECT_THAT(ReadText(dir(kRun).spool()), HasSubstr("v=2"));
+}
+
+TEST_F(RunnerTest, EndsARunWhoseStoredEventsAreOthersThanItsSpool) {
+  server->AddRun(kRun, Running(1, true));
+  server->run(kRun).records = {MakeRecords(1, 1)};
+  LeaveDead(kRun, server->run(kRun), SpoolOf(3));
+  server->refuse = [](const std::string& request) {
+    return request == "events 1" ? std::optional(Code::kEventMismatch) : std::nullopt;
+  };
+  StartRunner();
+  UntilForgotten(kRun);
+  EXPECT_EQ(*IntField(*server->run(kRun).end, "lastSequence"), 1);
+  EXPECT_EQ(*BoolField(*server->run(kRun).end, "outputComplete"), false);
+  EXPECT_EQ(ReadText(dir(kRun).spool()), SpoolOf(3));
+}
+
+TEST_F(RunnerTest, AsksAgainEachMinuteWhatTheServerRefusesAsABug) {
+  server->AddRun(kRun, Running(1, true));
+  LeaveDead(kRun, server->run(kRun), SpoolOf(3));
+  server->refuse = [](const std::string& request) {
+    return request == "events 1" ? std::optional(Code::kBadRequest) : std::nullopt;
+  };
+  StartRunner();
+  Until([&] { return server->Count("events 1") == 1; });
+  const MonoTime first = clock.Now();
+  UntilLater([&] { return server->Count("events 1") == 2; });
+  EXPECT_GE(clock.Now() - first, Seconds(60));
+  EXPECT_FALSE(Ended(kRun));
+  server->refuse = nullptr;
+  UntilLater([&] { return Ended(kRun); });
+  EXPECT_EQ(server->run(kRun).records.size(), 3u);
+}
+
+TEST_F(RunnerTest, ShipsFromWhereTheServerSaysThatItsEventsEnd) {
+  server->AddRun(kRun, Running(1, true));
+  server->run(kRun).records = {MakeRecords(1, 1)};
+  LeaveDead(kRun, server->run(kRun), SpoolOf(5));
+  server->heartbeat_says = 4;
+  StartRunner();
+  UntilForgotten(kRun);
+  EXPECT_EQ(server->run(kRun).records.size(), 5u);
+  EXPECT_EQ(StringMember(*server->run(kRun).end, "hash"), HashOf(5));
+}
+
+TEST_F(RunnerTest, KillsWhatADeadSupervisorLeft) {
+  const TestRun run = Running(1, true);
+  server->AddRun(kRun, run);
+  LeaveDead(kRun, run, SpoolOf(1));
+  os::SpawnOptions options{.executable = "/bin/sleep"};
+  options.argv = {"sleep", "1000"};
+  options.environment = {{"VM0_RUN_ID", kRun}};
+  options.new_session = true;
+  const auto left = os::Spawn(options);
+  ASSERT_TRUE(left) << left.error().message;
+  StartRunner();
+  UntilForgotten(kRun);
+  const auto end = os::Wait(left->pid);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->signal, SIGKILL);
+}
+
+TEST_F(RunnerTest, LeavesItsOwnEnvironmentToItself) {
+  ::setenv("VM0_SECRET_OF_THE_SERVER", "hush", 1);
+  server->AddRun(kRun, MakeRun());
+  StartRunner();
+  UntilHeld(kRun);
+  ::unsetenv("VM0_SECRET_OF_THE_SERVER");
+  EXPECT_EQ(ReadText(dir(kRun).log()), "the supervisor was here\n");
+}
+
+TEST_F(RunnerTest, GivesTheDirectoryToAUidOfItsOwnAndTakesItBack) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root has other uids";
+  const auto folder = data() / "folder";
+  ASSERT_TRUE(os::MakeDirs(folder));
+  WriteText(folder / "file", "x");
+  TestRun run = MakeRun();
+  run.spec.workspace = {agent::Workspace::Mode::kCopy, folder.string()};
+  server->AddRun(kRun, run);
+  StartRunner();
+  const pid_t pid = UntilHeld(kRun);
+  const auto uid = ReadRunUid(dir(kRun));
+  ASSERT_TRUE(uid);
+  EXPECT_EQ(FindOwner(dir(kRun).workspace() / "file"), *uid);
+  EXPECT_EQ(FindOwner(dir(kRun).home()), *uid);
+  EXPECT_EQ(FindOwner(folder / "file"), 0u);
+  TestRun other = MakeRun();
+  other.attempt = 4;
+  server->AddRun(kOtherRun, other);
+  UntilHeld(kOtherRun);
+  EXPECT_NE(ReadRunUid(dir(kOtherRun)), uid);
+  server->run(kRun).started = true;
+  Kill(pid);
+  Until([&] { return !std::filesystem::exists(dir(kRun).uid()); });
+  EXPECT_EQ(FindOwner(dir(kRun).workspace() / "file"), 0u);
+  EXPECT_EQ(FindOwner(dir(kRun).home()), 0u);
+}
+
+TEST_F(RunnerTest, TakesBackWhatTheLastRunnerHadNoTimeFor) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root has other uids";
+  const supervisor::RunDir left = dir(kRun);
+  ASSERT_TRUE(os::MakeDirs(left.workspace() / "deep"));
+  ASSERT_TRUE(os::MakeDirs(left.home()));
+  const ChownOptions options{.uid = 76150, .gid = 76150};
+  ASSERT_TRUE(ChownTree(left.workspace(), options));
+  WriteText(left.uid(), "76150\n");
+  StartRunner();
+  Until([&] { return !std::filesystem::exists(left.uid()); });
+  EXPECT_EQ(FindOwner(left.workspace() / "deep"), 0u);
+  EXPECT_TRUE(server->requests().size() <= 2);
+}
+
+}  // namespace
+}  // namespace vm0::runner

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/agent_process.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "os/fd.h"
+#include "sandbox/installation.h"
+
+namespace vm0::sandbox {
+namespace {
+
+constexpr std::string_view kWorkspaceInside = "/workspace";
+
+std::string InsideWorkingDir(const std::string& wanted, const std::string& workspace) {
+  if (wanted.empty() || wanted == kWorkspaceInside) return workspace;
+  if (wanted.starts_with(std::string(kWorkspaceInside) + "/")) {
+    return workspace + wanted.substr(kWorkspaceInside.size());
+  }
+  return wanted.starts_with('/') ? wanted : workspace + "/" + wanted;
+}
+
+enum class Step : int { kSession, kIdentity, kDirectory, kExecute };
+
+struct StepFailure {
+  Step step;
+  int error_number;
+};
+
+// execve's arguments, made before the fork.
+struct ExecArguments {
+  std::vector<std::string> variables;
+  std::vector<char*> argv;
+  std::vector<char*> envp;
+
+  explicit ExecArguments(const AgentLaunch& launch) {
+    for (const auto& [name, value] : launch.environment) variables.push_back(name + "=" + value);
+    for (const auto& text : launch.argv) argv.push_back(const_cast<char*>(text.c_str()));
+    for (auto& text : variables) envp.push_back(text.data());
+    argv.push_back(nullptr);
+    envp.push_back(nullptr);
+  }
+};
+
+bool BecomeUser(uid_t uid) {
+  if (::setgroups(0, nullptr) != 0 || ::setresgid(uid, uid, uid) != 0 ||
+      ::setresuid(uid, uid, uid) != 0) {
+    return false;
+  }
+  errno = EPERM;
+  return ::getuid() != 0 && ::geteuid() != 0;
+}
+
+void ResetSignals() {
+  for (int number = 1; number < NSIG; ++number) {
+    struct sigaction action {};
+    action.sa_handler = SIG_DFL;
+    ::sigaction(number, &action, nullptr);
+  }
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+void CloseOnExecFrom(int first) {
+  if (::syscall(SYS_close_range, first, ~0u, CLOSE_RANGE_CLOEXEC) == 0) return;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const int end = limit.rlim_cur < (1 << 20) ? static_cast<int>(limit.rlim_cur) : 1 << 20;
+  for (int fd = first; fd < end; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+[[noreturn]] void Give(int report, Step step) {
+  const StepFailure failure{step, errno};
+  (void)::write(report, &failure, sizeof failure);
+  ::_exit(127);
+}
+
+[[noreturn]] void RunAgent(const AgentLaunch& launch, const ExecArguments& arguments, int report) {
+  if (::setsid() < 0) Give(report, Step::kSession);
+  if (launch.run_uid && !BecomeUser(*launch.run_uid)) Give(report, Step::kIdentity);
+  // After the change of user, which clears it.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  ::umask(022);
+  if (::chdir(launch.working_dir.c_str()) != 0) Give(report, Step::kDirectory);
+  CloseOnExecFrom(3);
+  ResetSignals();
+  ::execve(launch.executable.c_str(), arguments.argv.data(), arguments.envp.data());
+  Give(report, Step::kExecute);
+}
+
+std::string HintOf(const AgentLaunch& launch, int error_number) {
+  if (error_number == ENOEXEC) return " (neither a program for this machine nor a script with #!)";
+  if (error_number != ENOENT) return "";
+  std::filesystem::path file = launch.executable;
+  if (file.is_relative()) file = launch.working_dir / file;
+  const auto interpreter = ReadInterpreter(file);
+  return interpreter ? " (its interpreter is " + interpreter->path + ")" : "";
+}
+
+Error ErrorOfFailure(const AgentLaunch& launch, const StepFailure& failure) {
+  switch (failure.step) {
+    case Step::kSession:
+      return SystemErrorOf(failure.error_number, "make a session for", launch.executable);
+    case Step::kIdentity:
+      return SystemErrorOf(failure.error_number, "become uid",
+                           std::to_string(launch.run_uid.value_or(0)));
+    case Step::kDirectory:
+      return SystemErrorOf(failure.error_number, "change directory to", launch.working_dir);
+    case Step::kExecute:
+      break;
+  }
+  Error error = SystemErrorOf(failure.error_number, "execute", launch.executable);
+  error.message += HintOf(launch, failure.error_number);
+  return error;
+}
+
+}  // namespace
+
+AgentLaunch MakeLaunch(const BoxSpec& spec, const std::string& home, const std::string& workspace) {
+  AgentLaunch launch{.executable = spec.argv.front(),
+                     .argv = spec.argv,
+                     .environment = spec.environment,
+                     .working_dir = InsideWorkingDir(spec.working_dir, workspace),
+                     .run_uid = spec.run_uid};
+  launch.environment.emplace("HOME", home);
+  return launch;
+}
+
+Result<pid_t> StartAgent(const AgentLaunch& launch) {
+  const ExecArguments arguments(launch);
+  VM0_ASSIGN(os::Pipe report, os::MakePipe());
+  const pid_t pid = ::fork();
+  if (pid < 0) return Fail(SystemError("fork for", launch.executable));
+  if (pid == 0) RunAgent(launch, arguments, report.write.get());
+  report.write.Close();
+  StepFailure failure{};
+  ssize_t size = 0;
+  do {
+    size = ::read(report.read.get(), &failure, sizeof failure);
+  } while (size < 0 && errno == EINTR);
+  if (size == 0) return pid;  // closed by execve, or by a death that the caller will see
+  ::waitpid(pid, nullptr, 0);
+  return Fail(ErrorOfFailure(launch, failure));
+}
+
+}  // namespace vm0::sandbox

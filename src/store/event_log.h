@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "event/event.h"
+#include "event/record.h"
+#include "store/types.h"
+
+namespace vm0::store {
+
+// The events of all runs, and their ends. Same thread rule as RunStore.
+class EventLog {
+ public:
+  virtual ~EventLog() = default;
+
+  // Stores the records that are new and gives the last number stored. Records that are there
+  // already with equal bytes are fine; with others kEventMismatch; a first record beyond last + 1
+  // is kSequenceGap with the number expected. Stores all or nothing. Checks no run state: the
+  // caller does, in the same transaction.
+  virtual Result<std::int64_t> Append(RunId run, std::span<const event::RecordView> records) = 0;
+  // 0 when there is none.
+  virtual Result<std::int64_t> LastSequence(RunId run) = 0;
+  // The first number there is, or 0: later than 1 after retention.
+  virtual Result<std::int64_t> FirstSequence(RunId run) = 0;
+  // Events with number > since, ascending, at most `limit`, and at most `max_bytes` of JSON but
+  // always one if there is one.
+  virtual Result<std::vector<event::Event>> Read(RunId run, std::int64_t since, int limit,
+                                                 std::size_t max_bytes) = 0;
+  // ChainHash over everything stored.
+  virtual Result<std::string> Hash(RunId run) = 0;
+  // kConflict when there is one already.
+  virtual Status InsertEnd(const RunEnd& end) = 0;
+  virtual Result<std::optional<RunEnd>> FindEnd(RunId run) = 0;
+};
+
+}  // namespace vm0::store

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "store/types.h"
+
+namespace vm0::store {
+
+struct RunFilter {
+  std::string user_id;              // empty: everybody's
+  std::vector<RunStatus> statuses;  // empty: all
+  std::string agent_name;           // empty: all
+  std::optional<WallTime> created_since;
+  std::optional<WallTime> created_until;
+  int limit = 50;
+};
+
+// Configs, runs, the queue, users, tokens. One object is one connection: the reader's sees what is
+// committed, the writer's is used inside Writer work only. Not thread-safe. Errors are kIo unless
+// said otherwise.
+class RunStore {
+ public:
+  virtual ~RunStore() = default;
+
+  // Inserts, or replaces the config of (user, name). The row as it is then; `created` says which.
+  struct Upserted {
+    AgentConfig config;
+    bool created = false;
+  };
+  virtual Result<Upserted> UpsertConfig(const AgentConfig& config) = 0;
+  virtual Result<std::optional<AgentConfig>> FindConfig(const std::string& user_id,
+                                                        ConfigId id) = 0;
+  virtual Result<std::optional<AgentConfig>> FindConfigByName(const std::string& user_id,
+                                                              const std::string& name) = 0;
+
+  // kConflict when (user, idempotency key) is there already.
+  virtual Status InsertRun(const Run& run) = 0;
+  virtual Result<std::optional<Run>> FindRun(RunId id) = 0;
+  virtual Result<std::optional<Run>> FindRunByIdempotencyKey(const std::string& user_id,
+                                                             const std::string& key) = 0;
+  // Newest first.
+  virtual Result<std::vector<Run>> ListRuns(const RunFilter& filter) = 0;
+  // The oldest pending run that a runner may claim; nullopt when there is none.
+  virtual Result<std::optional<Run>> OldestPending() = 0;
+  // Runs that `machine` claimed and that have not ended, oldest first.
+  virtual Result<std::vector<Run>> UnfinishedRunsOf(const std::string& machine) = 0;
+  virtual Result<std::int64_t> CountUnfinished() = 0;
+  // Writes every field that can change after the insert.
+  virtual Status UpdateRun(const Run& run) = 0;
+
+  virtual Status InsertToken(const Token& token) = 0;
+  virtual Result<std::optional<Token>> FindToken(const std::string& hash) = 0;
+  // Without run tokens; of all users when `user_id` is empty.
+  virtual Result<std::vector<Token>> ListTokens(const std::string& user_id) = 0;
+  // False if there was none. Removes by id, of any user when `user_id` is empty.
+  virtual Result<bool> RemoveToken(const std::string& user_id, TokenId id) = 0;
+  // Lets all tokens of a run expire at `when`.
+  virtual Status ExpireRunTokens(RunId run, WallTime when) = 0;
+  virtual Result<bool> HasExpiredTokens(WallTime now) = 0;
+  // Removes tokens that expired before `now`.
+  virtual Status RemoveExpiredTokens(WallTime now) = 0;
+};
+
+}  // namespace vm0::store

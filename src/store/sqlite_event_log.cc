@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/sqlite_event_log.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "event/classify.h"
+
+namespace vm0::store {
+namespace {
+
+Error Gap(std::int64_t expected, std::int64_t got) {
+  return Error{Code::kSequenceGap,
+               "event " + std::to_string(got) + " came where " + std::to_string(expected) +
+                   " was expected; send again from there",
+               expected};
+}
+
+Error Mismatch(std::int64_t sequence) {
+  return Error{Code::kEventMismatch,
+               "event " + std::to_string(sequence) + " is stored already, with other bytes",
+               sequence};
+}
+
+Result<std::int64_t> ReadNumber(SqliteQuery& query) {
+  VM0_ASSIGN(const bool there, query.Step());
+  return there ? query.Int(0) : 0;
+}
+
+}  // namespace
+
+Result<std::int64_t> SqliteEventLog::LastSequence(RunId run) {
+  auto query = connection_.Query("SELECT max(sequence) FROM events WHERE run_id = ?");
+  query.Bind(run);
+  return ReadNumber(query);
+}
+
+Result<std::int64_t> SqliteEventLog::FirstSequence(RunId run) {
+  auto query = connection_.Query("SELECT min(sequence) FROM events WHERE run_id = ?");
+  query.Bind(run);
+  return ReadNumber(query);
+}
+
+Result<std::int64_t> SqliteEventLog::Append(RunId run, std::span<const event::RecordView> records) {
+  VM0_ASSIGN(const std::int64_t last, LastSequence(run));
+  if (records.empty()) return last;
+  const std::int64_t first = records.front().sequence;
+  if (first > last + 1) return Fail(Gap(last + 1, first));
+  const auto stored =
+      std::min<std::size_t>(static_cast<std::size_t>(last + 1 - first), records.size());
+  VM0_TRY(CompareStored(run, records.first(stored)));
+  std::int64_t next = last + 1;
+  for (const auto& record : records.subspan(stored)) {
+    assert(record.sequence == next);
+    VM0_TRY(Insert(run, record));
+    ++next;
+  }
+  return next - 1;
+}
+
+Status SqliteEventLog::CompareStored(RunId run, std::span<const event::RecordView> records) {
+  if (records.empty()) return {};
+  auto query = connection_.Query(
+      "SELECT sequence, created_at, source, json FROM events "
+      "WHERE run_id = ? AND sequence >= ? ORDER BY sequence");
+  query.Bind(run).Bind(records.front().sequence);
+  for (const auto& record : records) {
+    VM0_ASSIGN(const bool there, query.Step());
+    const bool equal =
+        there && query.Int(0) == record.sequence && query.Time(1) == record.created_at &&
+        query.View(2) == event::NameOf(record.source) && query.View(3) == record.json;
+    if (!equal) return Fail(Mismatch(record.sequence));
+  }
+  return {};
+}
+
+Status SqliteEventLog::Insert(RunId run, const event::RecordView& record) {
+  auto insert = connection_.Query(
+      "INSERT INTO events (run_id, sequence, created_at, source, type, json) "
+      "VALUES (?, ?, ?, ?, ?, ?)");
+  insert.Bind(run).Bind(record.sequence).Bind(record.created_at);
+  insert.Bind(event::NameOf(record.source)).Bind(event::TypeOf(record.json));
+  return insert.BindBlob(record.json).Run();
+}
+
+Result<std::vector<event::Event>> SqliteEventLog::Read(RunId run, std::int64_t since, int limit,
+                                                       std::size_t max_bytes) {
+  auto query = connection_.Query(
+      "SELECT sequence, created_at, source, type, json FROM events "
+      "WHERE run_id = ? AND sequence > ? ORDER BY sequence LIMIT ?");
+  query.Bind(run).Bind(since).Bind(limit);
+  std::vector<event::Event> events;
+  std::size_t bytes = 0;
+  for (;;) {
+    VM0_ASSIGN(const bool there, query.Step());
+    if (!there) return events;
+    const std::string_view json = query.View(4);
+    bytes += json.size();
+    if (!events.empty() && bytes > max_bytes) return events;
+    const auto source = event::FindSource(query.View(2));
+    if (!source)
+      return Fail(Code::kIo, "run " + run.ToString() + ": unknown source in the database");
+    events.push_back({query.Int(0), query.Time(1), *source, query.Text(3), std::string(json)});
+  }
+}
+
+Result<std::string> SqliteEventLog::Hash(RunId run) {
+  auto query = connection_.Query(
+      "SELECT sequence, created_at, source, json FROM events WHERE run_id = ? ORDER BY sequence");
+  query.Bind(run);
+  event::ChainHash hash;
+  std::string line;
+  for (;;) {
+    VM0_ASSIGN(const bool there, query.Step());
+    if (!there) return hash.Hex();
+    const auto source = event::FindSource(query.View(2));
+    if (!source)
+      return Fail(Code::kIo, "run " + run.ToString() + ": unknown source in the database");
+    line.clear();
+    event::AppendRecord(line, query.Int(0), query.Time(1), *source, query.View(3));
+    hash.Add(line);
+  }
+}
+
+Status SqliteEventLog::InsertEnd(const RunEnd& end) {
+  auto insert = connection_.Query(
+      "INSERT INTO run_ends (run_id, status, last_sequence, hash, exit_code, signal, reason, "
+      "output_complete, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  insert.Bind(end.run_id).Bind(NameOf(end.status)).Bind(end.last_sequence).Bind(end.hash);
+  insert.Bind(end.exit_code).Bind(end.signal).Bind(end.reason);
+  return insert.Bind(end.output_complete).Bind(end.created_at).Run();
+}
+
+Result<std::optional<RunEnd>> SqliteEventLog::FindEnd(RunId run) {
+  auto query = connection_.Query(
+      "SELECT status, last_sequence, hash, exit_code, signal, reason, output_complete, created_at "
+      "FROM run_ends WHERE run_id = ?");
+  VM0_ASSIGN(const bool there, query.Bind(run).Step());
+  if (!there) return std::nullopt;
+  const auto status = FindRunStatus(query.View(0));
+  if (!status) return Fail(Code::kIo, "run " + run.ToString() + ": unknown status of its end");
+  RunEnd end;
+  end.run_id = run;
+  end.status = *status;
+  end.last_sequence = query.Int(1);
+  end.hash = query.Text(2);
+  if (!query.IsNull(3)) end.exit_code = static_cast<int>(query.Int(3));
+  if (!query.IsNull(4)) end.signal = static_cast<int>(query.Int(4));
+  end.reason = query.OptionalText(5);
+  end.output_complete = query.Int(6) != 0;
+  end.created_at = query.Time(7);
+  return end;
+}
+
+}  // namespace vm0::store

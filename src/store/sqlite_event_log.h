@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "store/event_log.h"
+#include "store/sqlite.h"
+
+namespace vm0::store {
+
+// EventLog on one SQLite connection, which outlives it. Same thread rule as the connection.
+class SqliteEventLog final : public EventLog {
+ public:
+  explicit SqliteEventLog(SqliteConnection& connection) : connection_(connection) {}
+
+  Result<std::int64_t> Append(RunId run, std::span<const event::RecordView> records) override;
+  Result<std::int64_t> LastSequence(RunId run) override;
+  Result<std::int64_t> FirstSequence(RunId run) override;
+  Result<std::vector<event::Event>> Read(RunId run, std::int64_t since, int limit,
+                                         std::size_t max_bytes) override;
+  Result<std::string> Hash(RunId run) override;
+  Status InsertEnd(const RunEnd& end) override;
+  Result<std::optional<RunEnd>> FindEnd(RunId run) override;
+
+ private:
+  // kEventMismatch unless all `records`, which are stored, have the same bytes there.
+  Status CompareStored(RunId run, std::span<const event::RecordView> records);
+  Status Insert(RunId run, const event::RecordView& record);
+
+  SqliteConnection& connection_;
+};
+
+}  // namespace vm0::store

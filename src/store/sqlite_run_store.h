@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "store/run_store.h"
+#include "store/sqlite.h"
+
+namespace vm0::store {
+
+// RunStore on one SQLite connection, which outlives it. Same thread rule as the connection.
+class SqliteRunStore final : public RunStore {
+ public:
+  explicit SqliteRunStore(SqliteConnection& connection) : connection_(connection) {}
+
+  Result<Upserted> UpsertConfig(const AgentConfig& config) override;
+  Result<std::optional<AgentConfig>> FindConfig(const std::string& user_id, ConfigId id) override;
+  Result<std::optional<AgentConfig>> FindConfigByName(const std::string& user_id,
+                                                      const std::string& name) override;
+
+  Status InsertRun(const Run& run) override;
+  Result<std::optional<Run>> FindRun(RunId id) override;
+  Result<std::optional<Run>> FindRunByIdempotencyKey(const std::string& user_id,
+                                                     const std::string& key) override;
+  Result<std::vector<Run>> ListRuns(const RunFilter& filter) override;
+  Result<std::optional<Run>> OldestPending() override;
+  Result<std::vector<Run>> UnfinishedRunsOf(const std::string& machine) override;
+  Result<std::int64_t> CountUnfinished() override;
+  Status UpdateRun(const Run& run) override;
+
+  Status InsertToken(const Token& token) override;
+  Result<std::optional<Token>> FindToken(const std::string& hash) override;
+  Result<std::vector<Token>> ListTokens(const std::string& user_id) override;
+  Result<bool> RemoveToken(const std::string& user_id, TokenId id) override;
+  Status ExpireRunTokens(RunId run, WallTime when) override;
+  Result<bool> HasExpiredTokens(WallTime now) override;
+  Status RemoveExpiredTokens(WallTime now) override;
+
+ private:
+  SqliteConnection& connection_;
+};
+
+}  // namespace vm0::store

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/id.h"
+#include "base/time.h"
+
+// The rows of the store as values.
+namespace vm0::store {
+
+enum class RunStatus { kPending, kRunning, kCompleted, kFailed, kTimeout, kCancelled };
+std::string_view NameOf(RunStatus status);
+std::optional<RunStatus> FindRunStatus(std::string_view name);
+// True for completed, failed, timeout, cancelled.
+bool IsTerminal(RunStatus status);
+
+struct AgentConfig {
+  ConfigId id;
+  std::string user_id;
+  std::string name;    // unique per user
+  std::string config;  // JSON as it was sent
+  WallTime created_at{};
+  WallTime updated_at{};
+};
+
+struct Run {
+  RunId id;
+  std::string user_id;
+  std::optional<ConfigId> agent_config_id;  // absent for a built-in agent
+  std::string agent_name;                   // the config's name, or the adapter's
+  std::string provider;
+  std::string dialect;
+  RunStatus status = RunStatus::kPending;
+  std::string prompt;
+  std::string spec;       // agent::RunSpec as JSON
+  std::string secrets;    // secretbox; empty when there are none or the run has ended
+  bool external = false;  // fed by its owner, claimed by nobody
+  std::string machine;    // who claimed it; empty before
+  int attempt = 0;
+  bool started = false;  // the current attempt was allowed to start the agent
+  std::optional<WallTime> cancel_requested_at;
+  WallTime created_at{};
+  std::optional<WallTime> started_at;
+  std::optional<WallTime> completed_at;
+  std::optional<std::string> error;            // set by the end
+  std::optional<std::string> result;           // JSON object, set by the end
+  std::optional<std::string> idempotency_key;  // unique per user
+  std::string request_hash;                    // of the body that came with the key
+};
+
+// How a run ended: written once, together with the run's terminal status.
+struct RunEnd {
+  RunId run_id;
+  RunStatus status = RunStatus::kFailed;
+  std::int64_t last_sequence = 0;  // N: exactly 1..N are stored
+  std::string hash;                // hex, ChainHash over the records
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  std::optional<std::string> reason;
+  bool output_complete = true;
+  WallTime created_at{};
+
+  bool operator==(const RunEnd&) const = default;
+};
+
+struct Token {
+  enum class Kind { kAdmin, kUser, kRun };
+  TokenId id;
+  Kind kind = Kind::kUser;
+  std::string hash;  // BLAKE2b-256 of the token; the token itself is stored nowhere
+  std::string user_id;
+  std::string name;         // for people
+  bool host_scope = false;  // may use what reaches the host (docs/protocol.md; design: scope host)
+  std::optional<RunId> run_id;  // kRun
+  int attempt = 0;              // kRun
+  WallTime created_at{};
+  std::optional<WallTime> expires_at;
+};
+
+}  // namespace vm0::store

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "agent/config.h"
+#include "sandbox/sandbox.h"
+#include "supervisor/condition.h"
+#include "supervisor/judge.h"
+#include "supervisor/log.h"
+#include "supervisor/output_reader.h"
+#include "supervisor/task_group.h"
+#include "supervisor/transcript.h"
+
+namespace vm0::supervisor {
+
+// The agent from its start to its end: reads what it prints, counts its timeouts, cancels it, kills
+// its tree. Loop thread only; what it is made of outlives it.
+class AgentRun {
+ public:
+  struct Parts {
+    os::Clock& clock;
+    Log& log;
+    Journal& journal;
+    Transcript& transcript;
+  };
+  // `limits` count from now.
+  AgentRun(asio::any_io_executor executor, Parts parts, const agent::Limits& limits);
+
+  // Until the box has ended and all that it printed is in the journal. Once.
+  asio::awaitable<Facts> Run(std::unique_ptr<sandbox::Box> box);
+
+  // SIGINT, 10 s later SIGTERM, 5 s later the tree. Nothing once the agent has ended, or when
+  // something else ends it already.
+  void Cancel();
+  // Kills the tree for that reason, unless it ends for another one already; `detail` as in Facts.
+  // An event of that name is recorded unless it is empty.
+  void Stop(EndedBy reason, std::string detail, std::string_view event);
+  // Kills the tree: nobody wants its output any more.
+  void Abandon();
+
+ private:
+  asio::awaitable<void> AwaitExit();
+  asio::awaitable<void> ReadToTheEnd(OutputReader& out, OutputReader& err, TaskGroup& readers);
+  Result<os::ExitStatus> FinishBox();
+  void SetTimers(const agent::Limits& limits);
+  void ArmIdleTimer(Seconds limit, MonoTime deadline);
+  bool Begin(EndedBy reason, std::string detail);
+  void Kill();
+  void Record(std::string_view event, std::string_view message);
+
+  asio::any_io_executor executor_;
+  Parts parts_;
+  Condition exited_changed_;
+  std::unique_ptr<sandbox::Box> box_;
+  Facts facts_;
+  MonoTime last_output_;
+  bool exited_ = false;
+  bool stuck_ = false;  // killed, and did not end
+  os::Timer timeout_;
+  os::Timer idle_timeout_;
+  os::Timer escalation_;
+};
+
+}  // namespace vm0::supervisor

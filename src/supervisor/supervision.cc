@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/supervision.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "os/fault.h"
+#include "supervisor/launch.h"
+
+namespace vm0::supervisor {
+namespace {
+
+std::vector<std::string> ValuesOf(const std::map<std::string, std::string>& secrets) {
+  std::vector<std::string> values;
+  for (const auto& [name, value] : secrets) values.push_back(value);
+  return values;
+}
+
+}  // namespace
+
+Supervision::Supervision(asio::io_context& loop, os::Clock& clock, Log& log, Setup setup,
+                         Spool spool)
+    : executor_(loop.get_executor()),
+      clock_(clock),
+      log_(log),
+      setup_(std::move(setup)),
+      spool_(std::move(spool)),
+      rules_(clock),
+      http_(loop, clock, setup_.server),
+      pulse_http_(loop, clock, setup_.server),
+      client_(http_, setup_.token),
+      pulse_client_(pulse_http_, setup_.token),
+      shipper_(executor_, shipping()),
+      journal_(executor_, {spool_, clock, log}, [this] { shipper_.Notify(); }),
+      pulse_(executor_, {pulse_http_, pulse_client_, clock, rules_, log}, pulse_events()),
+      cancelled_changed_(executor_) {}
+
+Pulse::Events Supervision::pulse_events() {
+  return {.beat =
+              [this] {
+                const auto elapsed = clock_.Now() - started_at_;
+                const auto seconds = std::chrono::duration_cast<Seconds>(elapsed);
+                if (auto status = setup_.dir.WriteElapsed(seconds); !status) {
+                  log_.Write(status.error().message);
+                }
+              },
+          .cancel = [this] { Cancel(); },
+          .over = [this] { Disown(); },
+          .last_sequence = [this] { return journal_.last_sequence(); }};
+}
+
+asio::awaitable<Supervision::End> Supervision::Run() {
+  const auto secrets = co_await AskToStart();
+  if (cancelled_) co_return co_await CancelUnstarted();
+  if (!secrets) co_return secrets.error();
+  (void)os::FaultFails("supervisor.started");
+  started_at_ = clock_.Now();
+  masker_ = Masker(ValuesOf(*secrets));
+  TaskGroup tasks(executor_);
+  tasks.Spawn(Ship());
+  tasks.Spawn(pulse_.BeatUntilStopped());
+  tasks.Spawn(pulse_.ListenUntilStopped());
+  const Facts facts = co_await RunAgent(*secrets);
+  auto message = MessageOf(facts);
+  pulse_.Stop();
+  shipper_.Stop();
+  co_await tasks.Join();
+  if (disowned_) co_return End::kDisowned;
+  co_return co_await Complete(std::move(message));
+}
+
+void Supervision::Cancel() {
+  cancelled_ = true;
+  cancelled_changed_.Notify();
+  if (agent_) agent_->Cancel();
+}
+
+void Supervision::Disown() {
+  disowned_ = true;
+  if (agent_) agent_->Abandon();
+}
+
+asio::awaitable<std::expected<Supervision::Secrets, Supervision::End>> Supervision::AskToStart() {
+  while (!cancelled_) {
+    (void)os::FaultFails("supervisor.start");
+    auto secrets = co_await client_.Start();
+    if (secrets) {
+      rules_.Accepted();
+      co_return std::move(*secrets);
+    }
+    const auto end = co_await TakeStartError(secrets.error());
+    if (end) co_return std::unexpected(*end);
+  }
+  co_return std::unexpected(End::kDisowned);
+}
+
+asio::awaitable<std::optional<Supervision::End>> Supervision::TakeStartError(Error error) {
+  log_.Write("start: " + error.message);
+  const Reaction reaction = rules_.React(error);
+  if (reaction == Reaction::kGiveUp) co_return End::kDisowned;
+  if (reaction == Reaction::kRefused) co_return End::kRefused;
+  const Micros delay = reaction == Reaction::kRetry ? backoff_.Next() : Micros(kRetryLater);
+  const MonoTime until = clock_.Now() + delay;
+  while (!cancelled_ && clock_.Now() < until) {
+    co_await cancelled_changed_.WaitUntil(clock_, until);
+  }
+  co_return std::nullopt;
+}
+
+// Whether `start` was answered and the answer lost does not matter: no agent runs.
+asio::awaitable<Supervision::End> Supervision::CancelUnstarted() {
+  client::CompleteMessage message;
+  message.status = "cancelled";
+  message.reason = "the run was cancelled before its agent was started";
+  co_return co_await Complete(std::move(message));
+}
+
+asio::awaitable<Facts> Supervision::RunAgent(const Secrets& secrets) {
+  Facts facts;
+  const agent::RunSpec& spec = setup_.run.spec;
+  const agent::Dialect* dialect = agent::FindDialect(spec.dialect);
+  if (dialect == nullptr) {
+    facts.exit = Fail(Code::kBadRequest, "dialect \"" + spec.dialect + "\" is unknown here");
+    co_return facts;
+  }
+  const Transcript::Limits limits{static_cast<std::size_t>(spec.line_limit_bytes),
+                                  spec.spool_limit_bytes};
+  Transcript transcript(journal_, masker_, *dialect, limits, [this] {
+    const std::int64_t limit = setup_.run.spec.spool_limit_bytes;
+    agent_->Stop(EndedBy::kSpoolFull, std::to_string(limit) + " bytes", "");
+  });
+  auto box = StartBox(secrets);
+  if (!box) {
+    facts.exit = Fail(box.error());
+    co_return facts;
+  }
+  const AgentRun::Parts parts{clock_, log_, journal_, transcript};
+  agent_ = std::make_unique<AgentRun>(executor_, parts, spec.limits);
+  log_.Write("the agent runs");
+  facts = co_await agent_->Run(std::move(*box));
+  log_.Write("the agent has ended");
+  // A launcher that was killed could not clean up after itself.
+  if (!facts.exit) KillLeftovers();
+  facts.has_terminal_event = dialect->has_terminal_event();
+  agent_.reset();
+  co_return facts;
+}
+
+Result<std::unique_ptr<sandbox::Box>> Supervision::StartBox(const Secrets& secrets) {
+  const std::string& name = setup_.run.spec.sandbox;
+  const sandbox::Driver* driver = sandbox::FindDriver(name);
+  if (driver == nullptr) {
+    return Fail(Code::kSandboxUnavailable, "sandbox \"" + name + "\" is not available here");
+  }
+  VM0_ASSIGN(const auto spec, MakeBoxSpec(setup_.run, setup_.dir, secrets, setup_.search_path));
+  VM0_TRY(LockUsersFolder(spec));
+  return driver->Start(spec);
+}
+
+void Supervision::KillLeftovers() {
+  const auto uid = setup_.dir.ReadUid();
+  const auto killed = sandbox::KillLeftovers(setup_.run.run_id, uid.value_or(std::nullopt));
+  if (!killed) log_.Write(killed.error().message);
+}
+
+Status Supervision::LockUsersFolder(const sandbox::BoxSpec& spec) {
+  if (spec.workspace_kind != sandbox::WorkspaceKind::kUsers) return {};
+  users_folder_ = os::Fd(::open(spec.workspace.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!users_folder_.is_open()) return Fail(SystemError("open", spec.workspace.native()));
+  if (::flock(users_folder_.get(), LOCK_EX | LOCK_NB) == 0) return {};
+  if (errno == EWOULDBLOCK) {
+    return Fail(Code::kConflict, "another run works in " + spec.workspace.native() +
+                                     " (:rw): wait for its end, or use :copy");
+  }
+  log_.Write(SystemError("lock", spec.workspace.native()).message);  // it can't be had there
+  return {};
+}
+
+asio::awaitable<void> Supervision::Ship() {
+  const auto outcome = co_await shipper_.Follow();
+  if (outcome == Shipper::Outcome::kGaveUp) Disown();
+  if (outcome != Shipper::Outcome::kRefused) co_return;
+  log_.Write("the server refused the events: " + shipper_.refusal());
+  if (agent_) agent_->Stop(EndedBy::kRefused, shipper_.refusal(), "");
+}
+
+client::CompleteMessage Supervision::MessageOf(const Facts& facts) const {
+  Judgement judgement = Judge(facts);
+  client::CompleteMessage message;
+  message.last_sequence = journal_.last_sequence();
+  message.hash = journal_.hash();
+  message.status = std::move(judgement.status);
+  message.exit_code = judgement.exit_code;
+  message.signal = judgement.signal;
+  if (judgement.reason) message.reason = masker_.Mask(*judgement.reason);
+  message.output = std::move(judgement.output);
+  const auto elapsed = clock_.Now() - started_at_;
+  message.execution_time_ms = std::chrono::duration_cast<Millis>(elapsed).count();
+  return message;
+}
+
+asio::awaitable<Supervision::End> Supervision::Complete(client::CompleteMessage message) {
+  const std::string status = message.status;
+  const auto conclusion = co_await Conclude(shipper_, shipping(), std::move(message));
+  if (conclusion != Conclusion::kAcknowledged) co_return End::kDisowned;
+  (void)os::FaultFails("supervisor.complete");
+  log_.Write("the end is acknowledged: " + status);
+  const auto forgotten = setup_.dir.Forget(RunDir::Spool::kRemove);
+  if (!forgotten) log_.Write(forgotten.error().message);  // the runner finds it, and tries again
+  co_return End::kAcknowledged;
+}
+
+}  // namespace vm0::supervisor

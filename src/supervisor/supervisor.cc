@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/supervisor.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <optional>
+#include <utility>
+
+#include "os/file.h"
+#include "supervisor/supervision.h"
+
+namespace vm0::supervisor {
+namespace {
+
+enum ExitCode { kAcknowledged = 0, kBroken = 1, kDisowned = 3, kLocked = 4 };
+
+ExitCode CodeOf(Supervision::End end) {
+  switch (end) {
+    case Supervision::End::kAcknowledged:
+      return kAcknowledged;
+    case Supervision::End::kDisowned:
+      return kDisowned;
+    case Supervision::End::kRefused:
+      break;
+  }
+  return kBroken;
+}
+
+Result<Supervision::Setup> ReadSetup(const RunDir& dir) {
+  VM0_ASSIGN(StoredRun run, dir.ReadSpec());
+  VM0_ASSIGN(std::string token, dir.ReadToken());
+  VM0_ASSIGN(auto server, http::Endpoint::Parse(run.server));
+  const char* path = ::getenv("PATH");
+  return Supervision::Setup{.dir = dir,
+                            .run = std::move(run),
+                            .token = std::move(token),
+                            .server = std::move(server),
+                            .search_path = path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path};
+}
+
+// SIGTERM means cancel, each time.
+void CancelOnSignal(asio::signal_set& signals, Supervision& supervision) {
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
+    supervision.Cancel();
+    CancelOnSignal(signals, supervision);
+  });
+}
+
+int Supervise(asio::io_context& loop, os::Clock& clock, Log& log, const RunDir& dir) {
+  auto setup = ReadSetup(dir);
+  if (!setup) {
+    log.Write(setup.error().message);
+    return kBroken;
+  }
+  auto spool = Spool::Create(dir.spool());
+  if (!spool) {
+    log.Write(spool.error().message);
+    return kBroken;
+  }
+  Supervision supervision(loop, clock, log, std::move(*setup), std::move(*spool));
+  asio::signal_set signals(loop, SIGTERM);
+  CancelOnSignal(signals, supervision);
+  int code = kBroken;
+  asio::co_spawn(loop, supervision.Run(), [&](std::exception_ptr failure, Supervision::End end) {
+    if (failure) std::rethrow_exception(failure);
+    code = CodeOf(end);
+    loop.stop();
+  });
+  loop.run();
+  return code;
+}
+
+void PrepareProcess() {
+  ::prctl(PR_SET_NAME, "vm0-supervise");
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGHUP, SIG_IGN);
+  ::signal(SIGINT, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is like a full disk
+  ::umask(077);
+  // What a launcher that was killed leaves behind becomes ours and not init's.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+}  // namespace
+
+int SupervisorMain(const std::filesystem::path& run_dir) {
+  PrepareProcess();
+  const RunDir dir(run_dir);
+  auto loop = std::make_unique<asio::io_context>(1);
+  auto clock = os::MakeClock(*loop, "supervisor");
+  if (!clock) return kBroken;
+  Log log(**clock, STDERR_FILENO);
+  auto lock = os::FileLock::TryAcquire(dir.lock());
+  if (!lock || !*lock) {
+    log.Write(lock ? "somebody else holds the run's lock" : lock.error().message);
+    return lock ? kLocked : kBroken;
+  }
+  const std::string boot = os::BootId().value_or("unknown");
+  (void)(*lock)->Describe("pid=" + std::to_string(::getpid()) + " boot=" + boot + "\n");
+  return Supervise(*loop, **clock, log, dir);
+}
+
+}  // namespace vm0::supervisor

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "event/record.h"
+#include "http/server.h"
+#include "supervisor/condition.h"
+
+namespace vm0::supervisor {
+
+// The server's side of docs/protocol.md for one started run, in memory, as a supervisor sees it.
+class TestApi {
+ public:
+  TestApi(asio::io_context& loop, os::Clock& clock, std::string socket)
+      : clock_(clock),
+        loop_(loop),
+        socket_(std::move(socket)),
+        control_changed_(loop.get_executor()) {}
+
+  void Listen() {
+    server_ = std::make_unique<http::Server>(
+        loop_, clock_, http::ServerLimits{},
+        [this](http::Exchange& exchange) { return Handle(exchange); },
+        [](const Error& error) { return Refusal(InfoOf(error.code).http_status, "", 0); });
+    const auto status = server_->ListenUnix(socket_);
+    if (!status) std::abort();
+  }
+  // As if it had died.
+  void Close() {
+    if (!server_) return;
+    server_->StopListening();
+    server_->CloseConnections();
+    control_open = 0;
+    closed_.push_back(std::move(server_));
+  }
+
+  void SendControl(std::string event) {
+    control_events_.push_back(std::move(event));
+    control_changed_.Notify();
+  }
+
+  static http::Response Refusal(int status, std::string_view code, std::int64_t number) {
+    json::object error{{"message", "refused by the test"}, {"code", code}};
+    if (number > 0) error["number"] = number;
+    return Answer(status, {{"error", error}});
+  }
+  static http::Response Answer(int status, json::object body) {
+    http::Response response;
+    response.status = status;
+    response.headers.Set("Content-Type", "application/json");
+    response.body = ToJson(json::value(std::move(body)));
+    return response;
+  }
+  // As if these records had been posted before.
+  void Put(const std::string& bytes) {
+    const auto views = event::ParseRecords(bytes);
+    for (const auto& view : *views) records.emplace_back(view.line);
+  }
+  std::size_t Count(const std::string& request) const {
+    return static_cast<std::size_t>(std::count(requests.begin(), requests.end(), request));
+  }
+
+  // Each stored event's JSON, with its source before it: "agent {...}".
+  std::vector<std::string> events() const {
+    std::vector<std::string> list;
+    for (const auto& record : records) {
+      const auto view = **event::ParseRecord(record);
+      list.push_back(std::string(NameOf(view.source)) + " " + std::string(view.json));
+    }
+    return list;
+  }
+
+  std::map<std::string, std::string> secrets;
+  std::vector<std::string> requests;  // "start", "events 1-3", "heartbeat", "control", "complete"
+  std::vector<std::string> records;
+  std::optional<json::object> end;
+  bool cancel_in_heartbeat = false;
+  int control_open = 0;
+  // Answers instead of the server where it gives something.
+  std::function<std::optional<http::Response>(const std::string& request)> intercept;
+
+ private:
+  asio::awaitable<void> Handle(http::Exchange& exchange) {
+    const http::Request request = exchange.request();
+    std::string name = request.target.substr(request.target.rfind('/') + 1);
+    const auto views = event::ParseRecords(request.body);
+    if (name == "events" && views && !views->empty()) {
+      name += " " + std::to_string(views->front().sequence) + "-" +
+              std::to_string(views->back().sequence);
+    }
+    requests.push_back(name);
+    std::optional<http::Response> instead;
+    if (intercept) instead = intercept(name);
+    if (!instead && name == "control") co_return co_await Control(exchange);
+    http::Response response = instead ? std::move(*instead) : Respond(name, request.body);
+    co_await exchange.Send(std::move(response));
+  }
+
+  http::Response Respond(const std::string& name, const std::string& body) {
+    if (name == "start") {
+      json::object values;
+      for (const auto& [key, value] : secrets) values[key] = value;
+      return Answer(200, {{"ok", true}, {"secrets", values}});
+    }
+    if (name == "heartbeat") {
+      return Answer(200, {{"ok", true}, {"lastSequence", last()}, {"cancel", cancel_in_heartbeat}});
+    }
+    if (name == "complete") return Complete(body);
+    if (name.starts_with("events ")) return Store(body);
+    return Refusal(400, "BAD_REQUEST", 0);
+  }
+
+  http::Response Store(const std::string& body) {
+    const auto views = event::ParseRecords(body);
+    for (const auto& view : *views) {
+      if (view.sequence > last() + 1) return Refusal(409, "SEQUENCE_GAP", last() + 1);
+      if (view.sequence == last() + 1) {
+        records.emplace_back(view.line);
+      } else if (records[static_cast<std::size_t>(view.sequence) - 1] != view.line) {
+        return Refusal(409, "EVENT_MISMATCH", 0);
+      }
+    }
+    return Answer(200, {{"lastSequence", last()}});
+  }
+
+  http::Response Complete(const std::string& body) {
+    const auto message = ParseJsonObject(body, "complete");
+    if (end) return *end == *message ? Answer(200, {{"ok", true}}) : Refusal(409, "CONFLICT", 0);
+    const auto wanted = message->at("lastSequence").as_int64();
+    if (wanted != last()) return Refusal(409, "SEQUENCE_GAP", last() + 1);
+    end = *message;
+    return Answer(200, {{"ok", true}, {"status", message->at("status")}});
+  }
+
+  asio::awaitable<void> Control(http::Exchange& exchange) {
+    http::Response head;
+    head.headers.Set("Content-Type", "text/event-stream");
+    co_await exchange.StartStream(std::move(head));
+    ++control_open;
+    exchange.OnPeerClosed([this] { control_changed_.Notify(); });
+    for (std::size_t sent = 0; !exchange.peer_closed();) {
+      if (sent == control_events_.size()) {
+        co_await control_changed_.Wait();
+        continue;
+      }
+      std::string frame = "event: " + control_events_[sent++] + "\ndata: {}\n\n";
+      if (!co_await exchange.Write(std::move(frame))) break;
+    }
+  }
+
+  std::int64_t last() const { return static_cast<std::int64_t>(records.size()); }
+
+  os::Clock& clock_;
+  asio::io_context& loop_;
+  std::string socket_;
+  std::unique_ptr<http::Server> server_;
+  std::vector<std::unique_ptr<http::Server>> closed_;
+  std::vector<std::string> control_events_;
+  Condition control_changed_;
+};
+
+}  // namespace vm0::supervisor

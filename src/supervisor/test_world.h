@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <chrono>
+
+#include "os/file.h"
+#include "supervisor/supervision.h"
+#include "supervisor/test_api.h"
+#include "supervisor/test_folder.h"
+
+namespace vm0::supervisor {
+
+// Of this process alone: tests kill all that runs under it.
+inline const uid_t kTestUid = 100'000 + static_cast<uid_t>(::getpid());
+
+// One loop with a clock that a test moves, a server and the directory of a run.
+class TestWorld : public ::testing::Test {
+ public:
+  TestWorld() {
+    std::filesystem::create_directories(dir.workspace());
+    std::filesystem::create_directories(dir.home());
+    api.Listen();
+    run.run_id = kRunId;
+    run.attempt = 1;
+    run.server = "unix:" + socket();
+    run.spec.provider = "command";
+    run.spec.dialect = "plain";
+    run.spec.sandbox = "none";
+    run.spec.prompt = "the prompt";
+    if (::geteuid() != 0) return;
+    EXPECT_EQ(::chown(dir.home().c_str(), kTestUid, kTestUid), 0);
+    EXPECT_EQ(::chown(dir.workspace().c_str(), kTestUid, kTestUid), 0);
+    EXPECT_TRUE(os::WriteFileAtomic(dir.uid(), std::to_string(kTestUid)));
+  }
+  ~TestWorld() override { api.Close(); }
+
+ protected:
+  static constexpr const char* kRunId = "0193a0c0-0000-7000-8000-000000000001";
+
+  std::string socket() const { return folder_.path() / "server.sock"; }
+
+  // Runs the loop until `done`. The limit is for a test that fails.
+  void PumpUntil(const std::function<bool()>& done) {
+    while (!done()) {
+      if (loop.run_one_for(std::chrono::seconds(30)) == 0) {
+        FAIL() << "nothing happens; requests so far: " << Requests();
+      }
+    }
+  }
+  // All that can be done now without waiting.
+  void Settle() {
+    while (loop.poll() > 0) {
+    }
+  }
+  void Advance(Micros delay) {
+    Settle();
+    clock.Advance(delay);
+    Settle();
+  }
+  // Moves time on in steps until `done`.
+  void AdvanceUntil(const std::function<bool()>& done, Micros step = Seconds(1)) {
+    for (int i = 0; !done(); ++i) {
+      ASSERT_LT(i, 10'000) << "requests so far: " << Requests();
+      Advance(step);
+    }
+  }
+  bool HasLogged(const std::string& text) const {
+    return os::ReadAll(log_file.get())->find(text) != std::string::npos;
+  }
+  std::string Requests() const {
+    std::string all;
+    for (const auto& request : api.requests) all += request + ", ";
+    return all;
+  }
+
+  asio::io_context loop{1};
+  os::FakeClock clock;
+  os::Fd log_file = std::move(*os::MakeMemFile("log", ""));
+  Log log{clock, log_file.get()};
+
+ private:
+  TestFolder folder_;
+
+ protected:
+  RunDir dir{folder_.path() / "runs" / kRunId};
+  TestApi api{loop, clock, socket()};
+  StoredRun run;
+};
+
+}  // namespace vm0::supervisor

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/transcript.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "event/classify.h"
+
+namespace vm0::supervisor {
+namespace {
+
+constexpr std::size_t kKeptOfCutLine = 64 << 10;
+
+}  // namespace
+
+Transcript::Transcript(Journal& journal, const Masker& masker, const agent::Dialect& dialect,
+                       Limits limits, std::function<void()> spool_full)
+    : journal_(journal),
+      masker_(masker),
+      dialect_(dialect),
+      limits_(limits),
+      spool_full_(std::move(spool_full)) {}
+
+LineSplitter Transcript::MakeSplitter() const {
+  // Enough that a secret at the end of what is kept can be seen whole.
+  const std::size_t kept = std::min(kKeptOfCutLine + masker_.longest(), limits_.line_bytes);
+  return LineSplitter(limits_.line_bytes, kept);
+}
+
+void Transcript::Take(Stream stream, const Line& line) {
+  if (full_ || line.length == 0) return;
+  if (line.is_cut()) {
+    TakeCut(stream, line);
+  } else {
+    TakeWhole(stream, line.text);
+  }
+  CheckSpool();
+}
+
+void Transcript::TakeWhole(Stream stream, std::string_view text) {
+  const std::string masked = masker_.Mask(text);
+  const auto classified =
+      stream == Stream::kStdout ? event::Classify(masked) : event::ClassifyStderr(masked);
+  // Escapes and base64 can make it much longer than the line was.
+  if (classified.json.size() > event::kMaxEventBytes) return TakeCut(stream, {text, text.size()});
+  journal_.Add(classified.source, classified.json);
+  if (classified.source != event::Source::kAgent) return;
+  if (auto outcome = dialect_.Terminal(classified.json)) outcome_ = std::move(*outcome);
+}
+
+void Transcript::TakeCut(Stream stream, const Line& line) {
+  const std::string kept = masker_.MaskBeginning(line.text, kKeptOfCutLine);
+  const std::string message = "a line of " + std::to_string(line.length) +
+                              " bytes is above the limit of " + std::to_string(limits_.line_bytes) +
+                              ": only its beginning is kept";
+  const std::string json =
+      MakeVm0Event("line_cut", message,
+                   {{"stream", stream == Stream::kStdout ? "stdout" : "stderr"},
+                    {"length", line.length},
+                    {"text", ReplaceInvalidUtf8(kept)}});
+  journal_.Add(event::Source::kVm0, json);
+}
+
+void Transcript::CheckSpool() {
+  if (journal_.size() <= limits_.spool_bytes) return;
+  full_ = true;
+  const std::string message = "the agent printed more than the spool's limit of " +
+                              std::to_string(limits_.spool_bytes) +
+                              " bytes: what follows is not kept, and the agent is stopped";
+  journal_.Add(event::Source::kVm0,
+               MakeVm0Event("spool_full", message, {{"limitBytes", limits_.spool_bytes}}));
+  spool_full_();
+}
+
+}  // namespace vm0::supervisor
