@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,15 @@ struct Launch {
   std::map<std::string, std::string> environment;
 };
 
+// How an agent is kept from its own credentials: it is told to send its requests to a proxy of
+// ours, which knows them.
+struct Gateway {
+  std::string_view base_url_variable;  // "ANTHROPIC_BASE_URL"
+  std::string_view default_url;        // where requests go when the user has not set it
+  // Variables that hold a credential; the agent gets placeholders in them.
+  std::vector<std::string_view> credential_variables;
+};
+
 // One coding agent: how it is started, how its events are read. Stateless, lives for ever.
 class Adapter {
  public:
@@ -40,6 +50,11 @@ class Adapter {
   virtual std::vector<std::string_view> credential_variables() const = 0;
   // Whether one of these names is enough to log in (ANTHROPIC_BASE_URL alone is not).
   virtual bool HasCredential(const std::vector<std::string>& names) const = 0;
+  // nullopt for an agent that can't be told where its endpoint is.
+  virtual std::optional<Gateway> gateway() const = 0;
+  // Hosts that the agent can't do without, as rules of an allow-list ("host:port"); what it reaches
+  // by its gateway is not among them.
+  virtual std::vector<std::string_view> needed_hosts() const = 0;
   // How to get a credential, for people; empty if none is needed.
   virtual std::string_view credential_remedy() const = 0;
 };

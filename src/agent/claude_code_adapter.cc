@@ -58,6 +58,14 @@ class ClaudeCode final : public Adapter {
     });
   }
 
+  std::optional<Gateway> gateway() const override {
+    return Gateway{.base_url_variable = kBaseUrl,
+                   .default_url = "https://api.anthropic.com",
+                   .credential_variables = {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN",
+                                            "CLAUDE_CODE_OAUTH_TOKEN"}};
+  }
+  std::vector<std::string_view> needed_hosts() const override { return {}; }
+
   std::string_view credential_remedy() const override {
     return "Run `claude setup-token` and set CLAUDE_CODE_OAUTH_TOKEN to the token it prints, or "
            "set "

@@ -21,6 +21,8 @@ class AnyCommand final : public Adapter {
 
   std::vector<std::string_view> credential_variables() const override { return {}; }
   bool HasCredential(const std::vector<std::string>&) const override { return true; }
+  std::optional<Gateway> gateway() const override { return std::nullopt; }
+  std::vector<std::string_view> needed_hosts() const override { return {}; }
   std::string_view credential_remedy() const override { return ""; }
 };
 

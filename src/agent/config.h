@@ -17,12 +17,19 @@ namespace vm0::agent {
 // The longest that a run may take.
 inline constexpr Seconds kMaxTimeout = std::chrono::days(7);
 
-// Limits of a run; absent means the default.
+// The limits of a run that names none (with a sandbox that can hold them).
+inline constexpr std::int64_t kDefaultMemoryBytes = 4LL << 30;
+inline constexpr std::int64_t kDefaultPids = 1024;
+inline constexpr std::int64_t kDefaultDiskBytes = 10LL << 30;
+inline constexpr std::int64_t kDefaultOpenFiles = 16384;
+
+// Limits of a run that somebody has named; absent means the default, for `cpu` none.
 struct Limits {
   std::optional<std::int64_t> memory_bytes;
   std::optional<std::int64_t> pids;
   std::optional<double> cpu;
   std::optional<std::int64_t> disk_bytes;
+  std::optional<std::int64_t> open_files;
   std::optional<Seconds> timeout;
   std::optional<Seconds> idle_timeout;
 };

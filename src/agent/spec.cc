@@ -156,6 +156,8 @@ json::object ToJson(const RunSpec& spec) {
           {"sandbox", spec.sandbox},
           {"network", spec.network},
           {"allow", StringsJson(spec.allow)},
+          {"deny", StringsJson(spec.deny)},
+          {"hostScope", spec.host_scope},
           {"limits", LimitsJson(spec.limits)},
           {"lineLimitBytes", spec.line_limit_bytes},
           {"spoolLimitBytes", spec.spool_limit_bytes}};
@@ -176,6 +178,8 @@ Result<RunSpec> ParseRunSpec(const json::object& object) {
   VM0_TRY(Take(spec.sandbox, object, "sandbox"));
   VM0_TRY(Take(spec.network, object, "network"));
   VM0_TRY(Take(spec.allow, object, "allow"));
+  VM0_TRY(Take(spec.deny, object, "deny"));
+  VM0_TRY(Take(spec.host_scope, object, "hostScope"));
   VM0_TRY(TakeLimits(spec, object));
   if (spec.provider.empty()) return Refuse("provider", "is missing");
   if (spec.dialect.empty()) return Refuse("dialect", "is missing");

@@ -32,9 +32,15 @@ struct RunSpec {
   std::map<std::string, std::string> environment;  // not the secrets
   Workspace workspace;
   std::string working_dir;  // inside; empty: the workspace
-  std::string sandbox;      // "none"
+  std::string sandbox;      // "bubblewrap", "none"
   std::string network;      // "none", "allowlist", "full"
+  // Rules of the allow-list (egress/rules.h), complete: the server's, the config's or the
+  // request's, groups spelled out. `deny` is the server's and wins.
   std::vector<std::string> allow;
+  std::vector<std::string> deny;
+  // Made by somebody with host scope, who may name what reaches the host: the agent's program, an
+  // endpoint of the LLM that is not public.
+  bool host_scope = false;
   Limits limits;
   std::int64_t line_limit_bytes = 8 << 20;
   std::int64_t spool_limit_bytes = 1LL << 30;

@@ -19,6 +19,8 @@ RunSpec FullSpec() {
                .sandbox = "none",
                .network = "allowlist",
                .allow = {"api.example.com:443"},
+               .deny = {"10.0.0.0/8:*"},
+               .host_scope = true,
                .limits = {},
                .line_limit_bytes = 1000,
                .spool_limit_bytes = 2000};

@@ -17,6 +17,16 @@ namespace vm0::client {
 
 namespace asio = boost::asio;
 
+// What a run used, and which of its default limits this machine could not hold it to.
+struct UsageMessage {
+  std::optional<std::int64_t> memory_peak_bytes;
+  std::optional<std::int64_t> pids_peak;
+  std::optional<std::int64_t> cpu_ms;
+  std::optional<std::int64_t> disk_peak_bytes;
+  std::int64_t oom_kills = 0;
+  std::vector<std::string> unenforced;  // "memory", "pids", "cpu", "disk", "open_files"
+};
+
 // What `complete` says; see docs/protocol.md 4.
 struct CompleteMessage {
   std::int64_t last_sequence = 0;
@@ -28,6 +38,9 @@ struct CompleteMessage {
   bool output_complete = true;
   std::int64_t execution_time_ms = 0;
   std::string hash;  // empty: the server computes it
+  // The name of an error (base/error.h) where the run ended for one: SANDBOX_UNAVAILABLE.
+  std::optional<std::string> error_code;
+  std::optional<UsageMessage> usage;
 };
 
 struct HeartbeatAnswer {

@@ -35,7 +35,8 @@ bool IsPassing(const Error& error) {
 // What runs under a uid that another run has by now is not ours to kill.
 enum class Leftovers { kKill, kSpare };
 
-// Takes the directory back from the run's uid, after ending what still runs under it.
+// Takes the directory back from the run's uid, after ending what still runs under it. What the
+// agent left in its /tmp is of no use to anybody.
 Status TakeBack(const std::string& run_id, const supervisor::RunDir& dir, uid_t uid,
                 Leftovers leftovers, const std::atomic<bool>* stop) {
   if (leftovers == Leftovers::kKill) VM0_TRY(sandbox::KillLeftovers(run_id, uid));
@@ -43,6 +44,7 @@ Status TakeBack(const std::string& run_id, const supervisor::RunDir& dir, uid_t 
       .uid = ::geteuid(), .gid = ::getegid(), .only_from = uid, .stop = stop};
   VM0_TRY(ChownTree(dir.workspace(), options));
   VM0_TRY(ChownTree(dir.home(), options));
+  VM0_TRY(RemoveTree(dir.tmp()));
   return os::Remove(dir.uid());
 }
 
@@ -303,13 +305,15 @@ asio::awaitable<Care::Next> Care::Bury(Burial::Standing standing) {
 
 asio::awaitable<void> Care::TidyUp() {
   const auto noted = ReadRunUid(dir_);
-  if (noted && ::geteuid() == 0 && !context_.stop.stopped()) {
-    const auto leftovers =
-        context_.uids.Owns(dir_, *noted).value_or(false) ? Leftovers::kKill : Leftovers::kSpare;
-    std::function<Status()> work = [id = run_id_, dir = dir_, uid = *noted, leftovers,
-                                    stop = &context_.stop.flag()] {
-      return TakeBack(id, dir, uid, leftovers, stop);
-    };
+  if (!context_.stop.stopped()) {
+    std::function<Status()> work = [dir = dir_] { return RemoveTree(dir.tmp()); };
+    if (noted && ::geteuid() == 0) {
+      const auto leftovers =
+          context_.uids.Owns(dir_, *noted).value_or(false) ? Leftovers::kKill : Leftovers::kSpare;
+      work = [id = run_id_, dir = dir_, uid = *noted, leftovers, stop = &context_.stop.flag()] {
+        return TakeBack(id, dir, uid, leftovers, stop);
+      };
+    }
     const auto taken = co_await Offload(context_.pool, std::move(work));
     if (!taken) {
       // The note stays, and with it the uid: the next runner tries again.

@@ -76,7 +76,8 @@ Status GiveToRun(const Preparation& preparation) {
   const uid_t uid = *preparation.run_uid;
   const ChownOptions options{.uid = uid, .gid = uid, .stop = preparation.stop};
   VM0_TRY(ChownTree(preparation.dir.workspace(), options));
-  return ChownTree(preparation.dir.home(), options);
+  VM0_TRY(ChownTree(preparation.dir.home(), options));
+  return ChownTree(preparation.dir.tmp(), options);
 }
 
 // A reason that people read: what went wrong with what of theirs.
@@ -103,8 +104,8 @@ bool HasOpen(pid_t pid, const std::filesystem::path& path) {
 
 Status PrepareRun(const Preparation& preparation) {
   const auto& dir = preparation.dir;
-  for (const auto& path :
-       {dir.spec(), dir.token(), dir.spool(), dir.elapsed(), dir.workspace(), dir.home()}) {
+  for (const auto& path : {dir.spec(), dir.token(), dir.spool(), dir.elapsed(), dir.workspace(),
+                           dir.home(), dir.tmp()}) {
     VM0_TRY(RemoveTree(path));
   }
   if (preparation.run_uid) {
@@ -116,6 +117,9 @@ Status PrepareRun(const Preparation& preparation) {
   }
   if (auto made = MakeOwnDirectory(dir.home()); !made) {
     return Fail(Explain(std::move(made).error(), "the agent's home could not be prepared"));
+  }
+  if (auto made = MakeOwnDirectory(dir.tmp()); !made) {
+    return Fail(Explain(std::move(made).error(), "the agent's /tmp could not be prepared"));
   }
   if (auto given = GiveToRun(preparation); !given) {
     return Fail(Explain(std::move(given).error(), "the workspace could not be given to the agent"));

@@ -129,13 +129,18 @@ Error ErrorOfFailure(const AgentLaunch& launch, const StepFailure& failure) {
 
 }  // namespace
 
-AgentLaunch MakeLaunch(const BoxSpec& spec, const std::string& home, const std::string& workspace) {
+Folders HostFolders(const BoxSpec& spec) {
+  return {spec.home.native(), spec.workspace.native(), spec.tmp.native()};
+}
+
+AgentLaunch MakeLaunch(const BoxSpec& spec, const Folders& folders) {
   AgentLaunch launch{.executable = spec.argv.front(),
                      .argv = spec.argv,
                      .environment = spec.environment,
-                     .working_dir = InsideWorkingDir(spec.working_dir, workspace),
+                     .working_dir = InsideWorkingDir(spec.working_dir, folders.workspace),
                      .run_uid = spec.run_uid};
-  launch.environment.emplace("HOME", home);
+  launch.environment.emplace("HOME", folders.home);
+  if (!folders.tmp.empty()) launch.environment.emplace("TMPDIR", folders.tmp);
   return launch;
 }
 

@@ -22,8 +22,16 @@ struct AgentLaunch {
   std::optional<uid_t> run_uid;
 };
 
-// The launch of a box whose home and workspace are seen at these paths.
-AgentLaunch MakeLaunch(const BoxSpec& spec, const std::string& home, const std::string& workspace);
+// Where a box's folders are seen inside.
+struct Folders {
+  std::string home;
+  std::string workspace;
+  std::string tmp;  // empty: /tmp, which needs no mention
+};
+// The launch of a box whose folders are seen there.
+// Those of the host, for a box that shows it.
+Folders HostFolders(const BoxSpec& spec);
+AgentLaunch MakeLaunch(const BoxSpec& spec, const Folders& folders);
 
 // Forks the agent into a session of its own: as run_uid if set, without a way to more rights, with
 // default signals, umask 022, descriptors 0, 1 and 2 of ours and no other. Returns when it has been

@@ -198,13 +198,15 @@ Result<os::Fd> OpenUsersFolder(const BoxSpec& spec) {
 Result<AgentLaunch> FillShelf(Shelf& shelf, const BoxSpec& spec) {
   VM0_TRY(shelf.Choose());
   VM0_TRY(shelf.Add(spec.home, "home", nullptr));
+  VM0_TRY(shelf.Add(spec.tmp, "tmp", nullptr));
   if (spec.workspace_kind == WorkspaceKind::kOwn) {
     VM0_TRY(shelf.Add(spec.workspace, "workspace", nullptr));
   } else {
     VM0_ASSIGN(os::Fd tree, OpenUsersFolder(spec));
     shelf.Add(std::move(tree), "workspace");
   }
-  AgentLaunch launch = MakeLaunch(spec, shelf.PathOf("home"), shelf.PathOf("workspace"));
+  AgentLaunch launch =
+      MakeLaunch(spec, {shelf.PathOf("home"), shelf.PathOf("workspace"), shelf.PathOf("tmp")});
   VM0_TRY(ShowProgram(shelf, launch));
   VM0_TRY(shelf.Mount());
   return launch;
@@ -224,7 +226,7 @@ Result<AgentLaunch> ShowToRunUser(const BoxSpec& spec) {
 }
 
 Result<AgentLaunch> ShowToOurselves(const BoxSpec& spec) {
-  AgentLaunch launch = MakeLaunch(spec, spec.home, spec.workspace);
+  AgentLaunch launch = MakeLaunch(spec, HostFolders(spec));
   if (spec.workspace_kind != WorkspaceKind::kUsersReadOnly) return launch;
   auto tree = CloneTree(spec.workspace);
   Status status = tree ? MakeReadOnly(*tree) : Status(Fail(tree.error()));

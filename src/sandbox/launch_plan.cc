@@ -32,6 +32,7 @@ std::string FormatPlan(const LaunchPlan& plan) {
                       {"environment", std::move(environment)},
                       {"home", box.home.native()},
                       {"workspace", box.workspace.native()},
+                      {"tmp", box.tmp.native()},
                       {"workspaceKind", static_cast<int>(box.workspace_kind)},
                       {"workingDir", box.working_dir}};
   if (box.run_uid) object["runUid"] = *box.run_uid;
@@ -50,6 +51,7 @@ Result<LaunchPlan> ParsePlan(std::string_view text) {
   if (uid) plan.box.run_uid = static_cast<uid_t>(*uid);
   plan.box.home = Text(object, "home");
   plan.box.workspace = Text(object, "workspace");
+  plan.box.tmp = Text(object, "tmp");
   plan.box.working_dir = Text(object, "workingDir");
   VM0_ASSIGN(const json::array* argv, ArrayField(object, "argv", "plan."));
   VM0_ASSIGN(const json::object* environment, ObjectField(object, "environment", "plan."));

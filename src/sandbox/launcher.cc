@@ -94,7 +94,7 @@ void DropPipes() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   // The parent's death must not take us away before the tree.
   EndWithParent(plan.parent, kKillSignal);
-  const auto end = TendAgent(MakeLaunch(plan.box, plan.box.home, plan.box.workspace));
+  const auto end = TendAgent(MakeLaunch(plan.box, HostFolders(plan.box)));
   KillDescendants();
   Report(end);
 }

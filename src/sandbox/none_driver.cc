@@ -62,6 +62,8 @@ class NoneBox final : public Box {
   os::Fd& stderr_pipe() override { return pipes_.err; }
   int exit_fd() const override { return launcher_.pidfd.get(); }
   void Signal(int signal) override { (void)os::SignalPidFd(launcher_.pidfd.get(), signal); }
+  os::Fd& proxy_channel() override { return no_channel_; }
+  Usage usage() const override { return {}; }
   void Kill() override { (void)os::SignalPidFd(launcher_.pidfd.get(), kKillSignal); }
 
   Result<os::ExitStatus> Finish() override {
@@ -87,6 +89,7 @@ class NoneBox final : public Box {
 
   os::Child launcher_;
   BoxPipes pipes_;
+  os::Fd no_channel_;
   bool finished_ = false;
 };
 
@@ -159,13 +162,15 @@ class ScratchFolder {
 class None final : public Driver {
  public:
   std::string_view name() const override { return "none"; }
+  bool isolates() const override { return false; }
+  Enforceable CanEnforce() const override { return {}; }
 
   Status Preflight() const override {
     const ScratchFolder folder;
     if (!folder.made()) return Fail(SystemError("make", folder.path()));
     BoxSpec spec;
     spec.argv = {"/bin/true"};
-    spec.home = spec.workspace = folder.path();
+    spec.home = spec.workspace = spec.tmp = folder.path();
     if (::geteuid() == 0) spec.run_uid = kPreflightUid;
     if (spec.run_uid && ::chown(folder.path().c_str(), *spec.run_uid, *spec.run_uid) != 0) {
       return Fail(SystemError("chown", folder.path()));

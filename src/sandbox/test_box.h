@@ -74,7 +74,9 @@ class TestBox {
   TestBox() {
     spec.home = folder_.path() / "data" / "home";
     spec.workspace = folder_.path() / "data" / "workspace";
+    spec.tmp = folder_.path() / "data" / "tmp";
     std::filesystem::create_directories(spec.home);
+    std::filesystem::create_directories(spec.tmp);
     std::filesystem::create_directories(spec.workspace);
     ::chmod((folder_.path() / "data").c_str(), 0700);
     spec.environment["PATH"] = "/usr/local/bin:/usr/bin:/bin";
@@ -83,6 +85,7 @@ class TestBox {
     spec.run_uid = kTestUid;
     EXPECT_EQ(::chown(spec.home.c_str(), kTestUid, kTestUid), 0);
     EXPECT_EQ(::chown(spec.workspace.c_str(), kTestUid, kTestUid), 0);
+    EXPECT_EQ(::chown(spec.tmp.c_str(), kTestUid, kTestUid), 0);
   }
 
   void Script(const std::string& script) { spec.argv = {"/bin/sh", "-c", script}; }

@@ -80,7 +80,9 @@ Result<sandbox::BoxSpec> MakeBoxSpec(const StoredRun& run, const RunDir& dir,
   Overlay(box.environment, spec.environment);
   Overlay(box.environment, secrets);
   box.environment["VM0_RUN_ID"] = run.run_id;
+  box.name = run.run_id;
   box.home = dir.home();
+  box.tmp = dir.tmp();
   box.workspace_kind = KindOf(spec.workspace.mode);
   box.workspace = dir.workspace();
   if (box.workspace_kind != sandbox::WorkspaceKind::kOwn) box.workspace = spec.workspace.path;

@@ -41,6 +41,7 @@ class RunDir {
   std::filesystem::path log() const { return path_ / "supervisor.log"; }
   std::filesystem::path workspace() const { return path_ / "workspace"; }
   std::filesystem::path home() const { return path_ / "home"; }
+  std::filesystem::path tmp() const { return path_ / "tmp"; }
 
   // kNotFound when there is nothing left to ship.
   Result<StoredRun> ReadSpec() const;
