@@ -9,6 +9,7 @@
 #include "agent/adapter.h"
 #include "agent/config_limits.h"
 #include "agent/dialect.h"
+#include "base/host_rule.h"
 #include "base/text.h"
 
 namespace vm0::agent {
@@ -170,24 +171,13 @@ Status ParseEnvironment(const json::object& agent, Config& config) {
   return {};
 }
 
-// "host:port", "[::1]:443".
-bool IsHostAndPort(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return false;
-  const std::string_view digits = text.substr(colon + 1);
-  const auto port = ParseInt(digits);
-  if (!port || *port < 1 || *port > 65535 || digits.front() == '+') return false;
-  return std::ranges::none_of(text,
-                              [](unsigned char c) { return c <= ' ' || c == 0x7F || c == '/'; });
-}
-
 Status ParseNetwork(const json::object& agent, Config& config) {
-  constexpr std::string_view kRule = "must be a list of host:port, such as [\"example.com:443\"]";
+  constexpr std::string_view kRule = "must be a list of rules, such as [\"example.com:443\"]";
   VM0_ASSIGN(config.network, ChoiceOf(agent, "network", {"none", "allowlist", "full"}));
   VM0_ASSIGN(config.allow, TextsOf(agent, "allow", kRule));
   for (const std::string& entry : config.allow)
-    if (!IsHostAndPort(entry))
-      return Refuse("agent.allow " + std::string(kRule) + "; \"" + entry + "\" is not");
+    if (const auto rule = ParseHostRule(entry); !rule)
+      return Refuse("agent.allow has a bad " + rule.error().message);
   if (!config.allow.empty() && !config.network.empty() && config.network != "allowlist")
     return Refuse("agent.allow is only for network allowlist");
   return {};

@@ -186,17 +186,18 @@ TEST(Config, RefusesWhatNoEnvironmentCanHold) {
   EXPECT_EQ(RefusalOf(R"("working_dir":"/a\u0000b")"), "agent.working_dir must not contain a NUL");
 }
 
-TEST(Config, WantsHostAndPortInTheAllowList) {
-  const Config config = Accepted(R"("allow":["a.example:1","*.b.example:65535","[::1]:443"])");
-  EXPECT_EQ(config.allow.size(), 3u);
+TEST(Config, WantsRulesInTheAllowList) {
+  const Config config = Accepted(
+      R"("allow":["a.example:1","*.b.example:65535","[::1]:443","example.com","10.0.0.0/8:*"])");
+  EXPECT_EQ(config.allow.size(), 5u);
   for (const char* entry :
-       {"", "example.com", ":443", "example.com:", "example.com:0", "example.com:65536",
-        "example.com:+1", "example.com:x", "https://example.com:443", "exa mple.com:443"})
-    EXPECT_EQ(RefusalOf(R"("allow":[")" + std::string(entry) + "\"]"),
-              "agent.allow must be a list of host:port, such as [\"example.com:443\"]; \"" +
-                  std::string(entry) + "\" is not");
+       {"", ":443", "example.com:", "example.com:0", "example.com:65536", "example.com:+1",
+        "example.com:x", "https://example.com:443", "exa mple.com:443", "127.1:80"})
+    EXPECT_TRUE(RefusalOf(R"("allow":[")" + std::string(entry) + "\"]")
+                    .starts_with("agent.allow has a bad rule \"" + std::string(entry) + "\": "))
+        << entry;
   EXPECT_EQ(RefusalOf(R"("allow":"example.com:443")"),
-            "agent.allow must be a list of host:port, such as [\"example.com:443\"]");
+            "agent.allow must be a list of rules, such as [\"example.com:443\"]");
   EXPECT_EQ(RefusalOf(R"("network":"none","allow":["example.com:443"])"),
             "agent.allow is only for network allowlist");
 }

@@ -83,6 +83,7 @@ TEST(RunRequest, NamesTheFieldThatIsWrong) {
       {R"({"agent":"a","prompt":"p","network":"some"})", "network must be none, allowlist or full"},
       {R"({"agent":"a","prompt":"p","allow":"x:1"})", "allow must be"},
       {R"({"agent":"a","prompt":"p","allow":[1]})", "allow must be"},
+      {R"({"agent":"a","prompt":"p","allow":["https://a"]})", "allow has a bad rule"},
       {R"({"agent":"a","prompt":"p","binary":"claude"})", "binary must be an absolute path"},
       {R"({"agent":"a","prompt":"p","partial":"yes"})", "partial must be"},
   };

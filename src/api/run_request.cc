@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "api/inputs.h"
+#include "base/host_rule.h"
 #include "base/text.h"
 
 namespace vm0::api {
@@ -126,7 +127,9 @@ Status ReadAllow(const json::object& body, RunRequest& request) {
   for (const json::value& entry : *array) {
     if (!entry.is_string() || entry.get_string().empty() ||
         entry.get_string().size() > kMaxHostBytes || HasNul(entry.get_string()))
-      return Refuse("allow", "must be a list of host:port, such as [\"example.com:443\"]");
+      return Refuse("allow", "must be a list of rules, such as [\"example.com:443\"]");
+    if (const auto rule = ParseHostRule(entry.get_string()); !rule)
+      return Refuse("allow", "has a bad " + rule.error().message);
     request.allow->emplace_back(entry.get_string());
   }
   return {};

@@ -7,11 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/host_rule.h"
 #include "base/result.h"
 
 namespace vm0::egress {
 
-// Where an agent may connect to. Format of one rule: docs/network.md.
+// Where an agent may connect to. Format of one rule: base/host_rule.h, docs/network.md.
 //   example.com:443     that host, that port
 //   example.com         that host, ports 80 and 443
 //   example.com:*       that host, every port
@@ -20,6 +21,7 @@ namespace vm0::egress {
 // Hosts are compared in lower case without a dot at the end. A host name that is allowed is still
 // refused when it resolves to an address that is not public (loopback, private, link-local, shared,
 // multicast, reserved, IPv4 in IPv6 forms of these) and that no address rule names for that port.
+// The addresses of cloud metadata services must be named as such, not by a wider network.
 class Rules {
  public:
   Rules() = default;  // nothing is allowed
@@ -35,10 +37,12 @@ class Rules {
                       std::uint16_t port) const;
 
  private:
-  struct Rule;
-  std::vector<Rule> allow_;
-  std::vector<Rule> deny_;
+  std::vector<HostRule> allow_;
+  std::vector<HostRule> deny_;
 };
+
+// IPv4 as ::ffff:a.b.c.d.
+AddressBytes BytesOf(const boost::asio::ip::address& address);
 
 // Whether it is an address of the public internet.
 bool IsPublic(const boost::asio::ip::address& address);
