@@ -8,6 +8,8 @@ import socket
 
 import pytest
 
+import waits
+
 UUID = rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 STORY = [
@@ -381,3 +383,17 @@ def test_a_folder_that_is_not_there_is_an_error_that_names_it(vm0, server):
     done = vm0.run_agent([], "-w", "/no/such/folder:copy")
     assert done.code != 0
     assert b"/no/such/folder" in done.stderr
+
+
+def test_each_run_has_a_temporary_folder_of_its_own_that_goes_with_it(vm0, server):
+    gate, bell = vm0.gate(), vm0.bell()
+    run = vm0.start_agent([{"run": ["sh", "-c", 'echo "$TMPDIR"; touch "$TMPDIR/made"']},
+                           {"tell": bell.path, "say": "x"}, {"wait": gate.path}])
+    bell.wait()
+    folder = os.path.join(vm0.run_dir(vm0.only_run()), "tmp")
+    assert os.listdir(folder) == ["made"]
+    gate.open()
+    done = run.finish()
+    assert done.code == 0, done
+    assert done.stdout.strip() != b"/tmp"
+    waits.wait_path(folder, lambda path: not os.path.exists(path))

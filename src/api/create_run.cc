@@ -161,7 +161,7 @@ Status CheckProgram(const RunRequest& request, const agent::Config& config,
 }
 
 agent::RunSpec MakeSpec(const RunRequest& request, const agent::Config& config,
-                        const agent::Adapter& adapter) {
+                        const agent::Adapter& adapter, const RunPolicy& policy) {
   agent::RunSpec spec;
   spec.provider = config.provider;
   spec.dialect =
@@ -170,6 +170,7 @@ agent::RunSpec MakeSpec(const RunRequest& request, const agent::Config& config,
   spec.binary = request.binary.value_or(config.binary);
   spec.prompt = request.prompt;
   spec.partial = request.partial;
+  spec.host_scope = policy.host_scope;
   spec.workspace = request.workspace.value_or(agent::Workspace{});
   spec.working_dir = config.working_dir;
   spec.limits = config.limits;
@@ -214,7 +215,7 @@ Result<run::NewRun> MakeRun(const RunRequest& request, const ChosenAgent& chosen
   const agent::Adapter* adapter = agent::FindAdapter(config.provider);
   if (adapter == nullptr)
     return Fail(Code::kBadRequest, "The config's provider is not known here: " + config.provider);
-  agent::RunSpec spec = MakeSpec(request, config, *adapter);
+  agent::RunSpec spec = MakeSpec(request, config, *adapter, policy);
   VM0_ASSIGN(spec.sandbox, ChooseSandbox(request, config, policy));
   Variables variables = MergeVariables(request, config);
   spec.environment = std::move(variables.environment);

@@ -235,6 +235,7 @@ TEST_F(RunnerTest, PreparesADirectoryThatOnlyWeCanRead) {
   EXPECT_EQ(mode(dir(kRun).log()), 0600u);
   EXPECT_EQ(mode(dir(kRun).workspace()), 0700u);
   EXPECT_EQ(mode(dir(kRun).home()), 0700u);
+  EXPECT_EQ(mode(dir(kRun).tmp()), 0700u);
   EXPECT_EQ(ReadText(dir(kRun).spec()).find("token"), std::string::npos);
 }
 
@@ -467,6 +468,7 @@ TEST_F(RunnerTest, GivesTheDirectoryToAUidOfItsOwnAndTakesItBack) {
   ASSERT_TRUE(uid);
   EXPECT_EQ(FindOwner(dir(kRun).workspace() / "file"), *uid);
   EXPECT_EQ(FindOwner(dir(kRun).home()), *uid);
+  EXPECT_EQ(FindOwner(dir(kRun).tmp()), *uid);
   EXPECT_EQ(FindOwner(folder / "file"), 0u);
   TestRun other = MakeRun();
   other.attempt = 4;
@@ -478,6 +480,7 @@ TEST_F(RunnerTest, GivesTheDirectoryToAUidOfItsOwnAndTakesItBack) {
   Until([&] { return !std::filesystem::exists(dir(kRun).uid()); });
   EXPECT_EQ(FindOwner(dir(kRun).workspace() / "file"), 0u);
   EXPECT_EQ(FindOwner(dir(kRun).home()), 0u);
+  EXPECT_FALSE(std::filesystem::exists(dir(kRun).tmp()));
 }
 
 TEST_F(RunnerTest, TakesBackWhatTheLastRunnerHadNoTimeFor) {

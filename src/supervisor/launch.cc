@@ -87,6 +87,9 @@ Result<sandbox::BoxSpec> MakeBoxSpec(const StoredRun& run, const RunDir& dir,
   box.workspace = dir.workspace();
   if (box.workspace_kind != sandbox::WorkspaceKind::kOwn) box.workspace = spec.workspace.path;
   box.working_dir = spec.working_dir;
+  // A program of the host is shown to whoever may name one; the agents that a runner finds by
+  // itself are its owner's choice.
+  box.show_installation = spec.host_scope || !adapter->program().empty();
   VM0_ASSIGN(box.run_uid, dir.ReadUid());
   return box;
 }

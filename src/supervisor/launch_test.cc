@@ -81,6 +81,16 @@ TEST_F(LaunchTest, LooksForTheProgramThatTheSpecDoesNotName) {
   EXPECT_EQ(Make().argv.front(), "/opt/claude");
 }
 
+TEST_F(LaunchTest, ShowsAProgramOfTheHostToThoseWhoMayNameOne) {
+  EXPECT_FALSE(Make().show_installation);
+  run.spec.host_scope = true;
+  EXPECT_TRUE(Make().show_installation);
+  run.spec.host_scope = false;
+  run.spec.provider = "claude-code";
+  run.spec.binary = "/opt/claude";
+  EXPECT_TRUE(Make().show_installation) << "the runner's owner chose it";
+}
+
 TEST_F(LaunchTest, RefusesAProviderThatItDoesNotKnow) {
   run.spec.provider = "hal";
   const auto spec = MakeBoxSpec(run, dir, {}, kSearchPath);

@@ -168,7 +168,8 @@ TEST_F(ProtocolRowLimits, SecretsNeverReachTheSpool) {
 TEST_F(ProtocolRowLimits, TheAgentHasExactlyItsEnvironment) {
   run.spec.environment = {{"MINE", "1"}, {"TERM", "vt100"}, {"BOTH", "mine"}};
   api.secrets = {{"KEY", "x"}, {"BOTH", "secret-one"}};
-  run.spec.command = {"/usr/bin/env", "-u", "HOME", "-u", "VM0_PROMPT", "-u", "PATH", "env"};
+  run.spec.command = {"/usr/bin/env", "-u",         "HOME", "-u",   "TMPDIR",
+                      "-u",           "VM0_PROMPT", "-u",   "PATH", "env"};
   run.spec.prompt = "-0";
   Start();
   AwaitEnd();

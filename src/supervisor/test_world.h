@@ -25,6 +25,7 @@ class TestWorld : public ::testing::Test {
   TestWorld() {
     std::filesystem::create_directories(dir.workspace());
     std::filesystem::create_directories(dir.home());
+    std::filesystem::create_directories(dir.tmp());
     api.Listen();
     run.run_id = kRunId;
     run.attempt = 1;
@@ -35,6 +36,7 @@ class TestWorld : public ::testing::Test {
     run.spec.prompt = "the prompt";
     if (::geteuid() != 0) return;
     EXPECT_EQ(::chown(dir.home().c_str(), kTestUid, kTestUid), 0);
+    EXPECT_EQ(::chown(dir.tmp().c_str(), kTestUid, kTestUid), 0);
     EXPECT_EQ(::chown(dir.workspace().c_str(), kTestUid, kTestUid), 0);
     EXPECT_TRUE(os::WriteFileAtomic(dir.uid(), std::to_string(kTestUid)));
   }
