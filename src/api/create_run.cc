@@ -26,11 +26,8 @@ std::unexpected<Error> Unavailable(std::string message) {
 
 Result<std::string> ChooseSandbox(const RunRequest& request, const agent::Config& config,
                                   const RunPolicy& policy) {
-  const std::string sandbox = request.sandbox.value_or(config.sandbox);
-  if (sandbox.empty())
-    return Unavailable(
-        "no sandbox is available in this version: say --sandbox none (\"sandbox\":\"none\") to run "
-        "without isolation");
+  std::string sandbox = request.sandbox.value_or(config.sandbox);
+  if (sandbox.empty()) sandbox = kDefaultSandbox;
   if (sandbox == kExternalSandbox || policy.sandboxes.contains(sandbox)) return sandbox;
   if (std::ranges::find(kKnownSandboxes, sandbox) == kKnownSandboxes.end() && sandbox != kNoSandbox)
     return Fail(Code::kBadRequest,
@@ -76,7 +73,27 @@ Status CheckLimits(const agent::Limits& limits) {
   return {};
 }
 
-Result<std::string> ChooseNetwork(const RunRequest& request, const agent::Config& config) {
+// The network of a run in a box, and its list.
+Status ChooseNetwork(const RunRequest& request, const agent::Config& config,
+                     const agent::Adapter& adapter, agent::RunSpec& spec) {
+  spec.network = request.network.value_or(config.network);
+  if (spec.network.empty()) spec.network = "allowlist";
+  if (spec.network == "allowlist") {
+    const auto& allow = request.allow ? *request.allow : config.allow;
+    spec.allow.insert(spec.allow.end(), allow.begin(), allow.end());
+    return {};
+  }
+  if (!request.allow.value_or(std::vector<std::string>()).empty())
+    return Fail(Code::kBadRequest, "allow is only for network allowlist");
+  if (spec.network == "none" && adapter.gateway())
+    return Fail(Code::kBadRequest, std::string(adapter.display_name()) +
+                                       " can't work with network none: leave it out (allowlist), "
+                                       "and it reaches its own endpoint and nothing else");
+  return {};
+}
+
+// Without a sandbox.
+Result<std::string> ChooseHostNetwork(const RunRequest& request, const agent::Config& config) {
   const std::string network = request.network.value_or(config.network);
   if (!network.empty() && network != "full")
     return Unavailable("network " + network +
@@ -188,7 +205,9 @@ Status CheckSupervised(const RunRequest& request, const agent::Config& config,
   if (spec.sandbox == kNoSandbox) {
     VM0_TRY(CheckUnsandboxed(request, policy));
     VM0_TRY(CheckLimits(config.limits));
-    VM0_ASSIGN(spec.network, ChooseNetwork(request, config));
+    VM0_ASSIGN(spec.network, ChooseHostNetwork(request, config));
+  } else {
+    VM0_TRY(ChooseNetwork(request, config, adapter, spec));
   }
   return CheckProgram(request, config, adapter);
 }

@@ -22,6 +22,7 @@ inline constexpr std::int64_t kDefaultPids = 512;
 inline constexpr double kDefaultCpu = 2;
 inline constexpr std::int64_t kDefaultDiskBytes = 10LL << 30;
 
+inline constexpr std::string_view kDefaultSandbox = "bubblewrap";
 inline constexpr std::string_view kNoSandbox = "none";
 inline constexpr std::string_view kExternalSandbox = "external";
 

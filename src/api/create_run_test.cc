@@ -181,7 +181,7 @@ TEST(CreateRun, RefusesWhatNoSandboxCanHold) {
     const char* config;
     const char* message;
   } cases[] = {
-      {R"("timeout":5)", "", "no sandbox is available in this version"},
+      {R"("timeout":5)", "", "sandbox bubblewrap is not available"},
       {R"("sandbox":"bubblewrap")", "", "sandbox bubblewrap is not available"},
       {R"("timeout":5)", R"(,"sandbox":"gvisor")", "sandbox gvisor is not available"},
       {R"("sandbox":"none")", R"(,"limits":{"memory":"4GiB"})", "limits.memory can't be enforced"},
@@ -210,6 +210,35 @@ TEST(CreateRun, FullNetworkOverrulesTheConfig) {
     ASSERT_TRUE(run) << run.error().message;
     EXPECT_EQ(SpecOf(*run).network, "full");
   }
+}
+
+TEST(CreateRun, RunsInABoxWithAListForANetworkUnlessToldOtherwise) {
+  RunPolicy policy = Policy();
+  policy.sandboxes = {"bubblewrap", "none"};
+  const auto of = [&](const char* request, const std::string& config) {
+    return MakeRun(Request(request), Command(config), policy);
+  };
+  const auto spec = SpecOf(*of(R"("timeout":5)", ""));
+  EXPECT_EQ(spec.sandbox, "bubblewrap");
+  EXPECT_EQ(spec.network, "allowlist");
+  EXPECT_THAT(spec.allow, testing::IsEmpty());
+  EXPECT_TRUE(spec.host_scope);
+  const std::string listed = R"(,"allow":["a:1","b:2"])";
+  EXPECT_THAT(SpecOf(*of(R"("timeout":5)", listed)).allow, testing::ElementsAre("a:1", "b:2"));
+  EXPECT_THAT(SpecOf(*of(R"("allow":["c:3"])", listed)).allow, testing::ElementsAre("c:3"));
+  EXPECT_EQ(SpecOf(*of(R"("network":"none")", listed)).network, "none");
+  EXPECT_EQ(of(R"("network":"none","allow":["c:3"])", "").error().code, Code::kBadRequest);
+  EXPECT_EQ(SpecOf(*of(R"("timeout":5)", R"(,"network":"full")")).network, "full");
+}
+
+TEST(CreateRun, AnAgentThatNeedsItsEndpointHasANetwork) {
+  RunPolicy policy = Policy();
+  policy.sandboxes = {"bubblewrap"};
+  const auto run = MakeRun(Request(R"("network":"none","secrets":{"ANTHROPIC_API_KEY":"k"})"),
+                           Chosen(R"("provider":"claude-code")"), policy);
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().code, Code::kBadRequest);
+  EXPECT_THAT(run.error().message, HasSubstr("can't work with network none"));
 }
 
 TEST(CreateRun, WhatReachesTheHostNeedsHostScope) {

@@ -64,7 +64,7 @@ TEST(Runs, CreationIsRefusedInTheReferencesOrder) {
        "Agent config not found"},
       {R"({"agent":"nobody","prompt":"p"})", 404, "Agent config not found: nobody"},
       {R"({"agent":"claude-code","prompt":"p","sandbox":"none"})", 400, "claude setup-token"},
-      {R"({"agent":"claude-code","prompt":"p"})", 422, "no sandbox is available"},
+      {R"({"agent":"claude-code","prompt":"p"})", 422, "sandbox bubblewrap is not available"},
   };
   for (const auto& each : cases) {
     const Reply reply = stack.Post(kRuns, each.body, stack.alice);
