@@ -284,6 +284,13 @@ class MockLlm:
         self._server.shutdown()
         self._server.server_close()
 
+    @property
+    def keys_seen(self):
+        """The API keys that the requests came with."""
+        with self._changed:
+            return {value for request in self.requests for name, value in request.headers.items()
+                    if name.lower() == "x-api-key"}
+
     def gate(self, name):
         """The event that a gated turn waits for: gate("x").set() lets it go on."""
         with self._changed:

@@ -23,7 +23,7 @@ std::string HelpText(std::span<const Command> commands) {
     text += "  " + name + std::string(command.summary) + "\n";
   }
   text +=
-      "\nTry: vm0 run claude-code \"Explain this repository\" -w . --sandbox none\n"
+      "\nTry: vm0 run claude-code \"Explain this repository\" -w .\n"
       "`vm0 help <command>` shows a command's options.\n";
   return text;
 }
