@@ -2,6 +2,7 @@
 #include <csignal>
 
 #include "cli/commands.h"
+#include "os/core_dump.h"
 
 namespace {
 
@@ -26,6 +27,7 @@ constexpr Command kCommands[] = {
 }  // namespace
 
 int main(int argc, char** argv) {
+  vm0::os::ForbidCoreDumps();
   // Writes to a closed pipe or socket fail instead.
   std::signal(SIGPIPE, SIG_IGN);
   vm0::cli::Context context{

@@ -20,7 +20,11 @@ Journal::Journal(asio::any_io_executor executor, Parts parts, std::function<void
       unblocked_(std::move(executor)) {}
 
 void Journal::Add(event::Source source, std::string_view json) {
-  recorder_.Append(burst_, source, json);
+  if (source == event::Source::kAgent) {
+    recorder_.Append(burst_, source, json);
+  } else {
+    recorder_.Append(burst_, source, parts_.masker.Mask(json));
+  }
 }
 
 void Journal::Flush() {

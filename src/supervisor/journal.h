@@ -7,6 +7,7 @@
 
 #include "supervisor/condition.h"
 #include "supervisor/log.h"
+#include "supervisor/masker.h"
 #include "supervisor/recorder.h"
 #include "supervisor/spool.h"
 
@@ -21,10 +22,12 @@ class Journal {
     Spool& spool;
     os::Clock& clock;
     Log& log;
+    const Masker& masker;
   };
   // `spooled` is called after each burst that the spool has taken.
   Journal(asio::any_io_executor executor, Parts parts, std::function<void()> spooled);
 
+  // Events of the agent are masked by who classified them, all others here.
   void Add(event::Source source, std::string_view json);
   // Ends a burst.
   void Flush();

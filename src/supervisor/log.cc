@@ -10,7 +10,7 @@ namespace vm0::supervisor {
 
 void Log::Write(std::string_view text) {
   std::string line = FormatIso(clock_.WallNow()) + " ";
-  line += text;
+  line += masker_ == nullptr ? std::string(text) : masker_->Mask(text);
   std::ranges::replace(line, '\n', ' ');
   line += '\n';
   (void)os::WriteAll(fd_, line);  // nowhere to tell it

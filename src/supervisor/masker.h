@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "supervisor/decoding.h"
+#include "supervisor/pattern_set.h"
+
 namespace vm0::supervisor {
 
-// Replaces the values of secrets by "***" in what an agent prints: as they are, as in JSON strings
-// (also inside of one another), percent-encoded and in base64, and of a value of several lines each
-// line. Values and lines shorter than 5 characters are left alone: they would hit anything.
-// Overlapping occurrences become one "***".
+// Replaces the values of secrets by "***" in what an agent prints (docs/guarantees.md says in which
+// forms it knows them). Of a value of several lines each line counts as a value. An event stays an
+// event: only what stands in its strings is replaced, escapes whole, and numbers become "***".
+// What it gives has nothing in it that it would replace.
 class Masker {
  public:
+  // Shorter values and lines are left alone: they would hit anything.
   static constexpr std::size_t kShortest = 5;
+  // From here on all forms are known; below only the plain and the escaped ones.
+  static constexpr std::size_t kGuaranteed = 8;
 
   Masker() = default;
   explicit Masker(const std::vector<std::string>& values);
@@ -23,15 +30,16 @@ class Masker {
   // Only what stands in the first `size` bytes of `text`; an occurrence that starts in them and
   // ends beyond is masked whole.
   std::string MaskBeginning(std::string_view text, std::size_t size) const;
-  // The longest text that is replaced; 0 when there is none.
-  std::size_t longest() const { return longest_; }
+  // How much of the text behind `size` MaskBeginning wants to see; 0 when there is nothing to mask.
+  std::size_t lookahead() const { return lookahead_; }
 
  private:
-  std::size_t LongestMatchAt(std::string_view text, std::size_t position) const;
+  using Decodings = std::span<const Decoding* const>;
+  std::vector<Range> Find(std::string_view text, Decodings decodings) const;
 
-  // By first byte, longest first.
-  std::array<std::vector<std::string>, 256> patterns_;
-  std::size_t longest_ = 0;
+  PatternSet patterns_;
+  std::vector<const Decoding*> decodings_;
+  std::size_t lookahead_ = 0;
 };
 
 }  // namespace vm0::supervisor

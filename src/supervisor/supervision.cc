@@ -34,9 +34,13 @@ Supervision::Supervision(asio::io_context& loop, os::Clock& clock, Log& log, Set
       client_(http_, setup_.token),
       pulse_client_(pulse_http_, setup_.token),
       shipper_(executor_, shipping()),
-      journal_(executor_, {spool_, clock, log}, [this] { shipper_.Notify(); }),
+      journal_(executor_, {spool_, clock, log, masker_}, [this] { shipper_.Notify(); }),
       pulse_(executor_, {pulse_http_, pulse_client_, clock, rules_, log}, pulse_events()),
-      cancelled_changed_(executor_) {}
+      cancelled_changed_(executor_) {
+  log_.MaskWith(&masker_);
+}
+
+Supervision::~Supervision() { log_.MaskWith(nullptr); }
 
 Pulse::Events Supervision::pulse_events() {
   return {.beat =
@@ -196,7 +200,7 @@ client::CompleteMessage Supervision::MessageOf(const Facts& facts) const {
   message.exit_code = judgement.exit_code;
   message.signal = judgement.signal;
   if (judgement.reason) message.reason = masker_.Mask(*judgement.reason);
-  message.output = std::move(judgement.output);
+  if (judgement.output) message.output = masker_.Mask(*judgement.output);
   const auto elapsed = clock_.Now() - started_at_;
   message.execution_time_ms = std::chrono::duration_cast<Millis>(elapsed).count();
   return message;

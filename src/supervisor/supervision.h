@@ -31,6 +31,9 @@ class Supervision {
   };
   // `spool` is new and empty. What is borrowed outlives the supervision.
   Supervision(asio::io_context& loop, os::Clock& clock, Log& log, Setup setup, Spool spool);
+  ~Supervision();
+  Supervision(const Supervision&) = delete;
+  Supervision& operator=(const Supervision&) = delete;
 
   enum class End {
     kAcknowledged,  // nothing is left but workspace, home and log
@@ -62,6 +65,7 @@ class Supervision {
   os::Clock& clock_;
   Log& log_;
   const Setup setup_;
+  Masker masker_;
   Spool spool_;
   AnswerRules rules_;
   http::Client http_;
@@ -71,7 +75,6 @@ class Supervision {
   Shipper shipper_;
   Journal journal_;
   Pulse pulse_;
-  Masker masker_;
   Condition cancelled_changed_;
   client::Backoff backoff_;
   std::unique_ptr<AgentRun> agent_;

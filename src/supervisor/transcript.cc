@@ -24,7 +24,7 @@ Transcript::Transcript(Journal& journal, const Masker& masker, const agent::Dial
 
 LineSplitter Transcript::MakeSplitter() const {
   // Enough that a secret at the end of what is kept can be seen whole.
-  const std::size_t kept = std::min(kKeptOfCutLine + masker_.longest(), limits_.line_bytes);
+  const std::size_t kept = std::min(kKeptOfCutLine + masker_.lookahead(), limits_.line_bytes);
   return LineSplitter(limits_.line_bytes, kept);
 }
 

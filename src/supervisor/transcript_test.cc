@@ -36,8 +36,8 @@ class TranscriptTest : public ::testing::Test {
   Log log{clock, -1};
   TestFolder folder;
   Spool spool = std::move(*Spool::Create(folder.path() / "spool"));
-  Journal journal{loop.get_executor(), {spool, clock, log}, [] {}};
-  Masker masker{{"hunter2"}};
+  Masker masker{{"hunter2", "a-long-secret"}};
+  Journal journal{loop.get_executor(), {spool, clock, log, masker}, [] {}};
   int full = 0;
   Transcript transcript{journal,
                         masker,
@@ -50,6 +50,24 @@ TEST_F(TranscriptTest, MasksBeforeItClassifies) {
   EXPECT_EQ(Take("{\"a\":\"hunter2\"}\nhunter2\n\n"),
             (std::vector<std::string>{"agent {\"a\":\"***\"}",
                                       "stdout {\"type\":\"stdout\",\"text\":\"***\"}"}));
+}
+
+TEST_F(TranscriptTest, MasksWhatItWrapsAndWhatItCuts) {
+  EXPECT_EQ(Take("a-long-secret", Stream::kStderr),
+            std::vector<std::string>{R"(stderr {"type":"stderr","text":"***"})"});
+  // Across the place where the line is cut, and escaped.
+  const std::string start = std::string((64 << 10) - 6, 'x');
+  const auto events = Take(start + R"(a\u002dlong\u002dsecret)" + std::string(17 << 20, 'y'));
+  const auto event = ParseJsonObject(events.back().substr(4), "event");
+  EXPECT_EQ(event->at("text").as_string(), start + "***");
+}
+
+TEST_F(TranscriptTest, TheJournalMasksVm0sOwnEvents) {
+  journal.Add(event::Source::kVm0,
+              MakeVm0Event("network", "GET /?key=a-long-secret", {{"bytes", 1}}));
+  EXPECT_EQ(Take(""), std::vector<std::string>{
+                          R"(vm0 {"type":"vm0","event":"network","message":"GET /?key=***",)"
+                          R"("bytes":1})"});
 }
 
 TEST_F(TranscriptTest, TakesJsonOnStderrForText) {
