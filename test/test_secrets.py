@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets: that they are found nowhere, and the ways to give them to a run."""
+
+import base64
+import json
+import os
+import re
+import signal
+
+import waits
+
+SECRET = 'S3cret/"quoted"+\\value é\nand the second line?>'
+# Prints the secret, which only the environment has, in all the forms that are promised.
+PRINTER = r"""
+import base64, json, os, sys, urllib.parse
+secret = os.environ["MY_SECRET"]
+data = secret.encode()
+forms = [secret, json.dumps(secret), json.dumps(secret, ensure_ascii=False), json.dumps(json.dumps(secret)),
+         urllib.parse.quote(secret, safe=""), urllib.parse.quote(secret, safe="").lower(),
+         urllib.parse.quote_plus(secret), data.hex(), data.hex().upper()]
+for before in (b"", b"x", b"xy"):
+    for encode in (base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes):
+        forms.append(encode(before + data + b"z").decode())
+big = "".join(f"{'.' * 3001}{secret}" for _ in range(100))
+for out in (sys.stdout, sys.stderr):
+    for form in forms:
+        print(json.dumps({"type": "value", "form": form, "nested": {"list": [form]}}), file=out)
+        print(json.dumps({"type": "key", form: {form: 1}}, ensure_ascii=False), file=out)
+    for form in forms[:1] + forms[4:9]:
+        print(form, file=out)
+    print(json.dumps({"type": "big", "text": big}), file=out)
+    print(json.dumps({"type": "last"}), file=out, flush=True)
+with open(sys.argv[-1]) as gate:
+    gate.read(1)
+"""
+
+
+def forms_of(secret):
+    """Bytes that must be found nowhere."""
+    data = secret.encode()
+    quoted = json.dumps(secret)[1:-1]
+    forms = [data, quoted.encode(), json.dumps(quoted)[1:-1].encode(), data.hex().encode()]
+    forms += [line for line in data.split(b"\n")]
+    for before in range(3):
+        encoded = base64.b64encode(b"x" * before + data)
+        # Without the ends, which hold bits of others too.
+        forms.append(encoded[(8 * before + 5) // 6:8 * (before + len(data)) // 6])
+    return forms
+
+
+def assert_nowhere(vm0, forms, *texts):
+    for form in forms:
+        assert vm0.files_with(form) == [], form
+        for text in texts:
+            assert form not in text, (form, text[:2000])
+
+
+def start_printer(vm0, gate, *options):
+    script = vm0.write("printer.py", PRINTER)
+    path = vm0.config("printer", command=["/usr/bin/python3", script])
+    return vm0.start("run", path, gate.path, "--sandbox", "none", "--secret", "MY_SECRET", *options,
+                     env={"MY_SECRET": SECRET})
+
+
+def test_a_secret_is_found_nowhere_in_any_form_while_the_run_lives_and_after(vm0, server):
+    gate = vm0.gate()
+    run = start_printer(vm0, gate, "--full")
+    run.expect("[last]")
+    run_id = vm0.only_run()
+    forms = forms_of(SECRET)
+    spool = os.path.join(vm0.run_dir(run_id), "spool")
+    waits.wait_path(spool, waits.file_contains('stderr","text":"{\\"type\\": \\"last'))
+    assert_nowhere(vm0, forms)
+    gate.open()
+    done = run.finish()
+    assert done.code == 0, done
+    events, _ = vm0.wait_end(run_id)
+    # Still the events that they were.
+    types = [event["eventData"]["type"] for event in events if event["source"] == "agent"]
+    assert types == ["value", "key"] * 18 + ["big", "last"], types
+    big = [event["eventData"] for event in events if event["eventType"] == "big"][0]
+    assert big["text"] == ("." * 3001 + "***") * 100
+    shown = [vm0.run("show", run_id).stdout, vm0.run("logs", run_id, "--raw").stdout,
+             vm0.run("logs", run_id, "--json").stdout, vm0.run("ps", "-a", "--json").stdout,
+             vm0.http.get("/metrics").body, done.stdout, done.stderr]
+    for event in events:
+        shown.append(json.dumps(event, ensure_ascii=False).encode())
+    assert_nowhere(vm0, forms, *shown)
+
+
+def test_no_process_of_ours_leaves_a_core_dump(vm0, server):
+    gate = vm0.gate()
+    run = start_printer(vm0, gate)
+    run.expect("[last]")
+    run_id = vm0.only_run()
+    supervisor = vm0.supervisor_pid(run_id)
+    ours = [server.pid, supervisor, run.pid, *waits.descendants(supervisor)]
+    assert len(ours) >= 5, ours
+    for pid in ours:
+        with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+            limit = re.search(r"Max core file size +(\d+) +(\d+)", file.read())
+        assert int(limit.group(1)) <= 1 and int(limit.group(2)) <= 1, waits.describe_process(pid)
+    waits.kill(supervisor, signal.SIGSEGV)
+    waits.kill(server.pid, signal.SIGABRT)
+    waits.wait_gone(supervisor)
+    waits.wait_gone(server.pid)
+    cores = [name for _, _, names in os.walk(vm0.root) for name in names
+             if name.startswith("core")]
+    assert cores == []
+    assert_nowhere(vm0, forms_of(SECRET))
+    server.restart()
