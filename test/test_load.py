@@ -44,3 +44,30 @@ def test_no_event_is_lost_when_the_server_is_killed_five_times(vm0):
         written = [line for piece in range(KILLS + 1)
                    for line in nasty_lines(number * 100 + piece, part, MAX_BYTES)]
         assert vm0.raw(run_id) == raw_of(written), f"run {number}"
+
+
+BOXED_RUNS = 200
+
+
+@pytest.mark.guard(600)
+def test_two_hundred_boxed_runs_at_once_work(vm0):
+    vm0.serve(binary=os.environ.get("VM0_LOAD_BINARY"))
+    # Each waits until all of them are there.
+    config_id = vm0.create_config(
+        command=["/bin/sh", "-c", "mkfifo go; echo up; read word <go; echo $word"],
+        sandbox="bubblewrap")
+    runs = []
+    for _ in range(BOXED_RUNS):
+        answer = vm0.http.post("/api/agent/runs", {"agentConfigId": config_id, "prompt": "p"})
+        assert answer.status == 201, answer
+        runs.append(answer.json["runId"])
+    for run_id in runs:
+        vm0.wait_events(run_id, 1)
+    for number, run_id in enumerate(runs):
+        with open(os.path.join(vm0.run_dir(run_id), "workspace", "go"), "w",
+                  encoding="ascii") as fifo:
+            fifo.write(f"word {number}\n")
+    for number, run_id in enumerate(runs):
+        events, state = vm0.wait_end(run_id)
+        assert state["status"] == "completed", state
+        assert [event["eventData"]["text"] for event in events] == ["up", f"word {number}"]
