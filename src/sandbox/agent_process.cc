@@ -13,15 +13,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "os/fd.h"
+#include "sandbox/box_view.h"
 #include "sandbox/installation.h"
 
 namespace vm0::sandbox {
 namespace {
-
-constexpr std::string_view kWorkspaceInside = "/workspace";
 
 std::string InsideWorkingDir(const std::string& wanted, const std::string& workspace) {
   if (wanted.empty() || wanted == kWorkspaceInside) return workspace;
@@ -31,7 +31,7 @@ std::string InsideWorkingDir(const std::string& wanted, const std::string& works
   return wanted.starts_with('/') ? wanted : workspace + "/" + wanted;
 }
 
-enum class Step : int { kSession, kIdentity, kDirectory, kExecute };
+enum class Step : int { kSession, kIdentity, kLimits, kDirectory, kExecute };
 
 struct StepFailure {
   Step step;
@@ -81,6 +81,21 @@ void CloseOnExecFrom(int first) {
   for (int fd = first; fd < end; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+bool SetLimit(__rlimit_resource resource, std::optional<std::int64_t> value) {
+  if (!value) return true;
+  rlimit limit{};
+  if (::getrlimit(resource, &limit) != 0) return false;
+  // One that we are held to ourselves can't be raised.
+  const rlim_t most = std::min(static_cast<rlim_t>(*value), limit.rlim_max);
+  limit = {most, most};
+  return ::setrlimit(resource, &limit) == 0;
+}
+
+bool SetLimits(const Limits& limits) {
+  return SetLimit(RLIMIT_CORE, 0) && SetLimit(RLIMIT_NPROC, limits.pids) &&
+         SetLimit(RLIMIT_NOFILE, limits.open_files) && SetLimit(RLIMIT_FSIZE, limits.file_bytes);
+}
+
 [[noreturn]] void Give(int report, Step step) {
   const StepFailure failure{step, errno};
   (void)::write(report, &failure, sizeof failure);
@@ -94,6 +109,7 @@ void CloseOnExecFrom(int first) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::umask(022);
+  if (!SetLimits(launch.limits)) Give(report, Step::kLimits);
   if (::chdir(launch.working_dir.c_str()) != 0) Give(report, Step::kDirectory);
   CloseOnExecFrom(3);
   ResetSignals();
@@ -117,6 +133,8 @@ Error ErrorOfFailure(const AgentLaunch& launch, const StepFailure& failure) {
     case Step::kIdentity:
       return SystemErrorOf(failure.error_number, "become uid",
                            std::to_string(launch.run_uid.value_or(0)));
+    case Step::kLimits:
+      return SystemErrorOf(failure.error_number, "set the limits of", launch.executable);
     case Step::kDirectory:
       return SystemErrorOf(failure.error_number, "change directory to", launch.working_dir);
     case Step::kExecute:
@@ -138,7 +156,8 @@ AgentLaunch MakeLaunch(const BoxSpec& spec, const Folders& folders) {
                      .argv = spec.argv,
                      .environment = spec.environment,
                      .working_dir = InsideWorkingDir(spec.working_dir, folders.workspace),
-                     .run_uid = spec.run_uid};
+                     .run_uid = spec.run_uid,
+                     .limits = spec.limits};
   launch.environment.emplace("HOME", folders.home);
   if (!folders.tmp.empty()) launch.environment.emplace("TMPDIR", folders.tmp);
   return launch;

@@ -20,6 +20,7 @@ struct AgentLaunch {
   std::map<std::string, std::string> environment;
   std::string working_dir;
   std::optional<uid_t> run_uid;
+  Limits limits;  // those of them that setrlimit(2) holds
 };
 
 // Where a box's folders are seen inside.
@@ -34,8 +35,8 @@ Folders HostFolders(const BoxSpec& spec);
 AgentLaunch MakeLaunch(const BoxSpec& spec, const Folders& folders);
 
 // Forks the agent into a session of its own: as run_uid if set, without a way to more rights, with
-// default signals, umask 022, descriptors 0, 1 and 2 of ours and no other. Returns when it has been
-// executed. kIo naming the file or folder when it could not be.
+// default signals, umask 022, no core dumps, descriptors 0, 1 and 2 of ours and no other. Returns
+// when it has been executed. kIo naming the file or folder when it could not be.
 Result<pid_t> StartAgent(const AgentLaunch& launch);
 
 }  // namespace vm0::sandbox

@@ -15,21 +15,13 @@
 #include <utility>
 
 #include "os/fd.h"
+#include "sandbox/agent_tender.h"
 #include "sandbox/inside.h"
 #include "sandbox/launch_plan.h"
 #include "sandbox/mounts.h"
 
 namespace vm0::sandbox {
 namespace {
-
-constexpr std::array kSignals = {SIGINT, SIGTERM, SIGCHLD, kKillSignal};
-
-sigset_t SignalSet() {
-  sigset_t set;
-  ::sigemptyset(&set);
-  for (const int signal : kSignals) ::sigaddset(&set, signal);
-  return set;
-}
 
 // Two pipes: the launcher says when the id maps are written, the first process how its set-up went.
 struct Handshake {
@@ -68,7 +60,7 @@ void EndWithLauncher(const Handshake& shake) {
   EndWithLauncher(shake);  // again: looking at files as another user cleared it
   (void)os::WriteAll(shake.ready.write.get(), std::string(1, kReady));
   shake.ready.write.Close();
-  const auto end = TendAgent(*launch);
+  const auto end = TendAgent(*launch, NextSignal);
   (void)os::WriteAll(kReportFd, FormatReport(end));
   ::_exit(0);
 }
@@ -108,43 +100,6 @@ std::expected<void, StartFailure> AwaitReady(Handshake& shake) {
 }
 
 }  // namespace
-
-void BlockSignals() {
-  const sigset_t set = SignalSet();
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-}
-
-int NextSignal() {
-  const sigset_t set = SignalSet();
-  for (;;) {
-    if (const int signal = ::sigwaitinfo(&set, nullptr); signal > 0) return signal;
-  }
-}
-
-Result<os::ExitStatus> TendAgent(const AgentLaunch& launch) {
-  VM0_ASSIGN(const pid_t agent, StartAgent(launch));
-  // Only the agent's side holds the pipes now: their end is the end of its output.
-  os::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (null.is_open()) {
-    ::dup2(null.get(), STDOUT_FILENO);
-    ::dup2(null.get(), STDERR_FILENO);
-  }
-  for (;;) {
-    const int signal = NextSignal();
-    if (signal == kKillSignal) return os::ExitStatus{.code = 0, .signal = SIGKILL};
-    if (signal != SIGCHLD) {
-      ::kill(-agent, signal);
-      continue;
-    }
-    int status = 0;
-    pid_t ended = 0;
-    while ((ended = ::waitpid(-1, &status, WNOHANG)) > 0) {
-      if (ended != agent) continue;
-      if (WIFSIGNALED(status)) return os::ExitStatus{.code = 0, .signal = WTERMSIG(status)};
-      return os::ExitStatus{.code = WEXITSTATUS(status), .signal = 0};
-    }
-  }
-}
 
 std::expected<FirstProcess, StartFailure> StartFirstProcess(const BoxSpec& spec) {
   auto go = os::MakePipe();

@@ -4,21 +4,9 @@
 #include <sys/types.h>
 
 #include "base/result.h"
-#include "os/process.h"
-#include "sandbox/agent_process.h"
 #include "sandbox/sandbox.h"
 
 namespace vm0::sandbox {
-
-// Blocks the signals that TendAgent and the launcher wait for.
-void BlockSignals();
-// Waits for a signal of theirs.
-int NextSignal();
-
-// Starts the agent and stays until it has ended: passes SIGINT and SIGTERM on to its process group,
-// reaps whatever ends. The kill signal ends the wait: the result is then SIGKILL. What the agent
-// leaves behind is for the caller.
-Result<os::ExitStatus> TendAgent(const AgentLaunch& launch);
 
 // A box of namespaces: the first process of a new pid namespace, with mounts of its own. It tends
 // the agent, reports to kReportFd, and takes the whole namespace with it when it ends. It ends when

@@ -12,6 +12,9 @@
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/signal_name.h"
+#include "sandbox/agent_tender.h"
+#include "sandbox/boxed_process.h"
+#include "sandbox/bubblewrap_launch.h"
 #include "sandbox/first_process.h"
 #include "sandbox/launch_plan.h"
 #include "sandbox/process_tree.h"
@@ -34,20 +37,17 @@ void EndWithParent(pid_t parent, int signal) {
   if (::getppid() != parent) ::_exit(1);
 }
 
-LaunchPlan ReadPlan() {
-  const auto text = os::ReadAll(kPlanFd);
-  ::close(kPlanFd);
+std::string ReadPlan() {
+  auto text = os::ReadAll(kPlanFd);
   if (!text) Report(text.error());
-  auto plan = ParsePlan(*text);
-  if (!plan) Report(plan.error());
-  return std::move(*plan);
+  return std::move(*text);
 }
 
 void CheckUser(const BoxSpec& spec) {
   const bool is_root = ::geteuid() == 0;
   if (is_root && spec.run_uid.value_or(0) != 0) return;
   if (!is_root && !spec.run_uid) return;
-  Report(Error{Code::kSandboxUnavailable, "sandbox none: an agent is never run as uid 0"});
+  Report(Error{Code::kSandboxUnavailable, "an agent is never run as uid 0"});
 }
 
 void DropPipes() {
@@ -94,24 +94,35 @@ void DropPipes() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   // The parent's death must not take us away before the tree.
   EndWithParent(plan.parent, kKillSignal);
-  const auto end = TendAgent(MakeLaunch(plan.box, HostFolders(plan.box)));
+  const auto end = TendAgent(MakeLaunch(plan.box, HostFolders(plan.box)), NextSignal);
   KillDescendants();
   Report(end);
+}
+
+[[noreturn]] void RunUnboxed(const LaunchPlan& plan) {
+  ::close(kPlanFd);
+  BlockSignals();
+  EndWithParent(plan.parent, SIGKILL);
+  const auto first = StartFirstProcess(plan.box);
+  EndWithParent(plan.parent, SIGKILL);  // again: a change of user would have cleared it
+  if (first) Attend(*first);
+  if (first.error().refusal == Refusal::kBox) Report(first.error().error);
+  RunAsSubreaper(plan, first.error().error);
 }
 
 }  // namespace
 
 int LauncherMain() {
   ::fcntl(kReportFd, F_SETFD, FD_CLOEXEC);
-  BlockSignals();
-  const LaunchPlan plan = ReadPlan();
-  EndWithParent(plan.parent, SIGKILL);
-  CheckUser(plan.box);
-  const auto first = StartFirstProcess(plan.box);
-  EndWithParent(plan.parent, SIGKILL);  // again: a change of user would have cleared it
-  if (first) Attend(*first);
-  if (first.error().refusal == Refusal::kBox) Report(first.error().error);
-  RunAsSubreaper(plan, first.error().error);
+  const std::string text = ReadPlan();
+  const auto inside = ParseInsidePlan(text);
+  if (!inside) Report(inside.error());
+  if (*inside) RunBoxedProcess(**inside);
+  const auto plan = ParsePlan(text);
+  if (!plan) Report(plan.error());
+  CheckUser(plan->box);
+  if (plan->bubblewrap.empty()) RunUnboxed(*plan);
+  Report(BecomeBubblewrap(*plan));
 }
 
 }  // namespace vm0::sandbox

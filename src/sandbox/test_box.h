@@ -71,16 +71,18 @@ inline void AwaitExit(const Box& box) {
 // A box with a home and a workspace, for whoever runs the test.
 class TestBox {
  public:
-  TestBox() {
-    spec.home = folder_.path() / "data" / "home";
-    spec.workspace = folder_.path() / "data" / "workspace";
-    spec.tmp = folder_.path() / "data" / "tmp";
+  explicit TestBox(const Driver& driver = *FindDriver("none")) : driver_(driver) {
+    const auto run = folder_.path() / "data" / "runs" / "1";
+    spec.name = folder_.path().filename();
+    spec.home = run / "home";
+    spec.workspace = run / "workspace";
+    spec.tmp = run / "tmp";
     std::filesystem::create_directories(spec.home);
     std::filesystem::create_directories(spec.tmp);
     std::filesystem::create_directories(spec.workspace);
     ::chmod((folder_.path() / "data").c_str(), 0700);
     spec.environment["PATH"] = "/usr/local/bin:/usr/bin:/bin";
-    spec.environment["VM0_RUN_ID"] = folder_.path().filename();
+    spec.environment["VM0_RUN_ID"] = spec.name;
     if (::geteuid() != 0) return;
     spec.run_uid = kTestUid;
     EXPECT_EQ(::chown(spec.home.c_str(), kTestUid, kTestUid), 0);
@@ -90,13 +92,13 @@ class TestBox {
 
   void Script(const std::string& script) { spec.argv = {"/bin/sh", "-c", script}; }
   std::unique_ptr<Box> Start() {
-    auto box = FindDriver("none")->Start(spec);
+    auto box = driver_.Start(spec);
     EXPECT_TRUE(box) << box.error().message;
     return box ? std::move(*box) : nullptr;
   }
   BoxEnd Run() {
     BoxEnd result;
-    auto box = FindDriver("none")->Start(spec);
+    auto box = driver_.Start(spec);
     if (!box) {
       result.end = Fail(box.error());
       return result;
@@ -122,6 +124,7 @@ class TestBox {
   BoxSpec spec;
 
  private:
+  const Driver& driver_;
   TestFolder folder_;
 };
 

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/bubblewrap_driver.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <optional>
+#include <utility>
+
+#include "base/text.h"
+#include "os/signal_name.h"
+#include "sandbox/control_socket.h"
+#include "sandbox/launch_plan.h"
+#include "sandbox/launcher_process.h"
+#include "sandbox/preflight.h"
+
+namespace vm0::sandbox {
+namespace {
+
+constexpr int kKillPatienceMs = 5000;
+constexpr const char* kProgramFolders = "/usr/bin:/bin:/usr/local/bin";
+
+// How a box's processes can be found when bwrap has left them alone.
+struct RunIdentity {
+  std::string name;
+  std::optional<uid_t> uid;
+};
+
+class BubblewrapBox final : public Box {
+ public:
+  BubblewrapBox(RunIdentity run, LauncherProcess bwrap, os::Fd control, os::Fd proxy)
+      : run_(std::move(run)),
+        bwrap_(std::move(bwrap)),
+        control_(std::move(control)),
+        proxy_(std::move(proxy)) {}
+
+  ~BubblewrapBox() override {
+    if (finished_) return;
+    Kill();
+    if (!AwaitReadable(exit_fd(), kKillPatienceMs)) {
+      (void)os::SignalPidFd(bwrap_.child.pidfd.get(), SIGKILL);
+      (void)AwaitReadable(exit_fd(), kKillPatienceMs);
+      EndOrphans();
+    }
+    ::waitpid(bwrap_.child.pid, nullptr, WNOHANG);
+  }
+
+  os::Fd& stdout_pipe() override { return bwrap_.out; }
+  os::Fd& stderr_pipe() override { return bwrap_.err; }
+  int exit_fd() const override { return bwrap_.child.pidfd.get(); }
+  void Signal(int signal) override { SendOrder(control_.get(), signal); }
+  os::Fd& proxy_channel() override { return proxy_; }
+  Usage usage() const override { return {}; }
+
+  void Kill() override {
+    killed_ = true;
+    if (const os::Fd* first = FirstProcess()) {
+      (void)os::SignalPidFd(first->get(), SIGKILL);
+    } else {
+      SendOrder(control_.get(), kKillSignal);  // found by it when it starts
+    }
+  }
+
+  Result<os::ExitStatus> Finish() override {
+    finished_ = true;
+    VM0_ASSIGN(const os::ExitStatus end, os::Wait(bwrap_.child.pid));
+    if (end.signal != 0) EndOrphans();
+    const std::string text = ReadReport(bwrap_);
+    const std::size_t report = text.find("{\"");
+    if (report != std::string::npos) return ParseReport(std::string_view(text).substr(report));
+    if (killed_) return os::ExitStatus{.code = 0, .signal = SIGKILL};
+    return Fail(Explain(end, text));
+  }
+
+ private:
+  // The first process inside, once it has said who it is.
+  const os::Fd* FirstProcess() {
+    if (!first_) {
+      if (auto first = ReceiveDescriptor(control_.get())) first_ = std::move(*first);
+    }
+    return first_ ? &*first_ : nullptr;
+  }
+
+  // After a death of bwrap that it could not pass on.
+  void EndOrphans() {
+    if (const os::Fd* first = FirstProcess()) {
+      (void)os::SignalPidFd(first->get(), SIGKILL);
+      (void)AwaitReadable(first->get(), kKillPatienceMs);
+    } else {
+      (void)KillLeftovers(run_.name, run_.uid);
+    }
+  }
+
+  static Error Explain(const os::ExitStatus& end, const std::string& text) {
+    const std::string_view words = TrimAscii(text);
+    if (!words.empty()) {
+      return {Code::kSandboxUnavailable, "sandbox bubblewrap: " + std::string(words)};
+    }
+    if (end.signal == 0 && end.code <= 128) {
+      return {Code::kSandboxUnavailable,
+              "sandbox bubblewrap: bwrap failed with exit code " + std::to_string(end.code)};
+    }
+    const int signal = end.signal != 0 ? end.signal : end.code - 128;
+    return {Code::kIo, "the sandbox was killed by " + os::DescribeSignal(signal)};
+  }
+
+  RunIdentity run_;
+  LauncherProcess bwrap_;
+  os::Fd control_;
+  os::Fd proxy_;
+  std::optional<os::Fd> first_;
+  bool killed_ = false;
+  bool finished_ = false;
+};
+
+class Bubblewrap final : public Driver {
+ public:
+  explicit Bubblewrap(std::string bwrap) : bwrap_(std::move(bwrap)) {}
+
+  std::string_view name() const override { return "bubblewrap"; }
+  bool isolates() const override { return true; }
+  Enforceable CanEnforce() const override {
+    return {.pids = true, .open_files = true, .file_bytes = true};
+  }
+  Status Preflight() const override { return TryOut(*this, Network::kAllowlist); }
+
+  Result<std::unique_ptr<Box>> Start(const BoxSpec& spec) const override {
+    VM0_TRY(CheckRunUser(name(), spec));
+    VM0_ASSIGN(const std::string bwrap, FindBubblewrap());
+    const LaunchPlan plan{.parent = ::getpid(), .bubblewrap = bwrap, .box = spec};
+    VM0_ASSIGN(ControlSockets control, MakeControlSockets());
+    VM0_ASSIGN(ControlSockets proxy, MakeControlSockets());
+    VM0_ASSIGN(LauncherProcess launcher, SpawnLauncher(plan, {{kControlFd, control.theirs.get()},
+                                                              {kProxyFd, proxy.theirs.get()}}));
+    if (spec.network != Network::kAllowlist) proxy.ours.Close();
+    return std::make_unique<BubblewrapBox>(RunIdentity{spec.name, spec.run_uid},
+                                           std::move(launcher), std::move(control.ours),
+                                           std::move(proxy.ours));
+  }
+
+ private:
+  Result<std::string> FindBubblewrap() const {
+    const auto found = bwrap_.empty() ? os::FindProgram("bwrap", kProgramFolders) : bwrap_;
+    if (found && ::access(found->c_str(), X_OK) == 0) return *found;
+    return Fail(Code::kSandboxUnavailable,
+                "sandbox bubblewrap: bwrap is not installed: apt-get install bubblewrap");
+  }
+
+  std::string bwrap_;  // empty: looked for
+};
+
+}  // namespace
+
+const Driver& BubblewrapDriver() {
+  static const Bubblewrap driver("");
+  return driver;
+}
+
+std::unique_ptr<Driver> MakeBubblewrapDriver(std::string bwrap) {
+  return std::make_unique<Bubblewrap>(std::move(bwrap));
+}
+
+Result<os::Fd> ReceiveProxyListener(int proxy_channel) {
+  auto listener = ReceiveDescriptor(proxy_channel);
+  if (listener) return listener;
+  return Fail(Code::kSandboxUnavailable, "the sandbox ended before its proxy could start");
+}
+
+}  // namespace vm0::sandbox
