@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "base/result.h"
-#include "base/time.h"
+#include "egress/entry.h"
+#include "egress/resolver.h"
 #include "egress/rules.h"
 #include "http/client.h"
 #include "os/clock.h"
@@ -18,26 +18,20 @@
 
 namespace vm0::egress {
 
-// One connection or request that an agent made, or was refused.
-struct Entry {
-  std::string method;         // "CONNECT", "GET", …; empty when it was no HTTP
-  std::string host;           // "example.com:443"; of the gateway its upstream
-  std::string path;           // without the query; empty for CONNECT
-  int status = 0;             // what the agent was answered; of a tunnel 200
-  std::string refusal;        // why, when the proxy itself refused or failed; empty otherwise
-  std::int64_t sent = 0;      // bytes of bodies, or through the tunnel, from the agent
-  std::int64_t received = 0;  // to the agent
-  Millis duration{};
-};
-
 // The agent's way to its LLM without its credentials: requests in origin form that come to the
 // proxy itself are forwarded to `upstream` (over TLS for https), with each placeholder in a
 // header's value replaced by the credential; in what comes back a credential becomes its
 // placeholder again. A request without a placeholder is refused with 401.
 struct Gateway {
-  http::Endpoint upstream;
-  // placeholder → credential, both of the same length.
+  // kPublic: an address of the internet, or one that an address rule names.
+  enum class Reach { kPublic, kAnywhere };
+
+  http::Endpoint upstream;  // not a unix socket
+  // placeholder → credential, both of the same length. A credential shorter than kShortest is
+  // put into requests, but not looked for in answers, where it could be anything.
+  static constexpr std::size_t kShortest = 8;
   std::map<std::string, std::string> credentials;
+  Reach reach = Reach::kPublic;
 };
 
 // The HTTP proxy of one run: CONNECT, plain HTTP in absolute form, and the gateway. Who connects is
@@ -51,20 +45,27 @@ class Proxy {
     std::optional<Gateway> gateway;
     // Called when the connection or request is over.
     std::function<void(const Entry&)> log;
+    // Awaited before each request is taken, so that an agent can't be faster than its log. May be
+    // empty.
+    std::function<asio::awaitable<void>()> ready;
+    std::shared_ptr<Resolver> resolver;  // null: the machine's
   };
-  Proxy(boost::asio::io_context& loop, os::Clock& clock, Options options);
+  // Connections at once; more wait until one is over.
+  static constexpr std::size_t kMaxConnections = 256;
+
+  Proxy(asio::io_context& loop, os::Clock& clock, Options options);
   ~Proxy();  // as Stop
   Proxy(const Proxy&) = delete;
   Proxy& operator=(const Proxy&) = delete;
 
   // Takes a listening, non-blocking TCP socket over; accepts until Stop.
   void Serve(os::Fd listener);
-  // Closes listener and connections; what is open is logged before it returns.
+  // Closes listener and connections; what is open is logged before it returns, and nothing after.
   void Stop();
 
  private:
   class Impl;
-  std::shared_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // lives on while its coroutines end
 };
 
 }  // namespace vm0::egress

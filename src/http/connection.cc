@@ -26,8 +26,9 @@ struct PlainSocket::Resolver {
   Tcp::resolver resolver;
 };
 
-PlainSocket::PlainSocket(asio::io_context& loop, Endpoint endpoint)
-    : endpoint_(std::move(endpoint)), socket_(loop) {}
+PlainSocket::PlainSocket(asio::io_context& loop, Endpoint endpoint,
+                         std::optional<Tcp::endpoint> address)
+    : endpoint_(std::move(endpoint)), address_(address), socket_(loop) {}
 PlainSocket::~PlainSocket() = default;
 
 asio::awaitable<Status> PlainSocket::Connect() {
@@ -51,6 +52,10 @@ Status PlainSocket::ConnectUnix() {
 }
 
 asio::awaitable<Status> PlainSocket::ConnectTcp() {
+  if (address_) {
+    const asio::generic::stream_protocol::endpoint address(*address_);
+    co_return co_await ConnectTo(address);
+  }
   ErrorCode error;
   Tcp::resolver::results_type found;
   const auto numeric = asio::ip::make_address(endpoint_.host, error);

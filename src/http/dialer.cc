@@ -16,6 +16,7 @@ namespace {
 using detail::Broken;
 using detail::PlainSocket;
 using ErrorCode = boost::system::error_code;
+using Address = asio::ip::tcp::endpoint;
 
 constexpr std::size_t kReadStep = 64 << 10;
 
@@ -46,7 +47,8 @@ asio::awaitable<Status> WriteBoth(Stream& stream, std::string_view head, std::st
 
 class PlainConnection final : public Connection {
  public:
-  PlainConnection(asio::io_context& loop, Endpoint endpoint) : plain_(loop, std::move(endpoint)) {}
+  PlainConnection(asio::io_context& loop, Endpoint endpoint, std::optional<Address> address)
+      : plain_(loop, std::move(endpoint), address) {}
 
   asio::awaitable<Status> Connect() override { return plain_.Connect(); }
   asio::awaitable<Status> Write(std::string_view head, std::string_view body) override {
@@ -54,6 +56,10 @@ class PlainConnection final : public Connection {
   }
   asio::awaitable<Result<std::size_t>> Read(std::string& out) override {
     return ReadSome(plain_.socket(), out);
+  }
+  void EndWriting() override {
+    ErrorCode ignored;
+    plain_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
   }
   void Close() override { plain_.Close(); }
   bool IsStale() override { return plain_.Peek() != PlainSocket::Pending::kNothing; }
@@ -64,8 +70,11 @@ class PlainConnection final : public Connection {
 
 class TlsConnection final : public Connection {
  public:
-  TlsConnection(asio::io_context& loop, Endpoint endpoint, asio::ssl::context& tls)
-      : host_(endpoint.host), plain_(loop, std::move(endpoint)), stream_(plain_.socket(), tls) {}
+  TlsConnection(asio::io_context& loop, Endpoint endpoint, std::optional<Address> address,
+                asio::ssl::context& tls)
+      : host_(endpoint.host),
+        plain_(loop, std::move(endpoint), address),
+        stream_(plain_.socket(), tls) {}
 
   asio::awaitable<Status> Connect() override {
     auto connected = co_await plain_.Connect();
@@ -87,6 +96,7 @@ class TlsConnection final : public Connection {
   asio::awaitable<Result<std::size_t>> Read(std::string& out) override {
     return ReadSome(stream_, out);
   }
+  void EndWriting() override {}
   // Without the closing handshake: HTTP's own framing tells whether a message is whole.
   void Close() override { plain_.Close(); }
   // Bytes may be session tickets.
@@ -115,12 +125,15 @@ Dialer::Dialer(asio::io_context& loop, Endpoint endpoint)
     : loop_(loop), endpoint_(std::move(endpoint)) {}
 Dialer::~Dialer() = default;
 
-std::shared_ptr<Connection> Dialer::Dial() {
+std::shared_ptr<Connection> Dialer::Dial() { return Make(std::nullopt); }
+std::shared_ptr<Connection> Dialer::Dial(Address address) { return Make(address); }
+
+std::shared_ptr<Connection> Dialer::Make(std::optional<Address> address) {
   if (endpoint_.kind != Endpoint::Kind::kHttps) {
-    return std::make_shared<PlainConnection>(loop_, endpoint_);
+    return std::make_shared<PlainConnection>(loop_, endpoint_, address);
   }
   if (!tls_) tls_ = std::make_unique<Tls>();
-  return std::make_shared<TlsConnection>(loop_, endpoint_, tls_->context);
+  return std::make_shared<TlsConnection>(loop_, endpoint_, address, tls_->context);
 }
 
 }  // namespace vm0::http
