@@ -17,7 +17,10 @@ namespace vm0::agent {
 // The longest that a run may take.
 inline constexpr Seconds kMaxTimeout = std::chrono::days(7);
 
-// The limits of a run that names none (with a sandbox that can hold them).
+// The limits of a run that names none; the timeouts always hold, the others where the sandbox can
+// hold them (limits.h). `cpu` has no default.
+inline constexpr Seconds kDefaultTimeout{3600};
+inline constexpr Seconds kDefaultIdleTimeout{1800};
 inline constexpr std::int64_t kDefaultMemoryBytes = 4LL << 30;
 inline constexpr std::int64_t kDefaultPids = 1024;
 inline constexpr std::int64_t kDefaultDiskBytes = 10LL << 30;

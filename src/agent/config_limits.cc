@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::int64_t kMinBytes = 1 << 20;   // less is a forgotten unit
 constexpr std::int64_t kMaxPids = 4'194'304;  // the kernel's own PID_MAX_LIMIT
+constexpr std::int64_t kMinOpenFiles = 16;
+constexpr std::int64_t kMaxOpenFiles = 1'048'576;  // the kernel's own default of fs.nr_open
 constexpr double kMinCpu = 0.01;
 constexpr double kMaxCpu = 4096;
 
@@ -50,12 +52,18 @@ Result<std::int64_t> ParseSize(const json::value& value, std::string_view field)
   return bytes;
 }
 
-Result<std::int64_t> ParsePids(const json::value& value, std::string_view field) {
+struct Range {
+  std::int64_t least;
+  std::int64_t most;
+};
+
+Result<std::int64_t> ParseCount(const json::value& value, std::string_view field, Range range) {
   VM0_ASSIGN(const std::string text, ScalarText(value, field));
-  const auto pids = ParseInt(text);
-  if (!pids || *pids < 1 || *pids > kMaxPids)
-    return Refuse(field, "must be a whole number from 1 to " + std::to_string(kMaxPids));
-  return *pids;
+  const auto count = ParseInt(text);
+  if (!count || *count < range.least || *count > range.most)
+    return Refuse(field, "must be a whole number from " + std::to_string(range.least) + " to " +
+                             std::to_string(range.most));
+  return *count;
 }
 
 Result<double> ParseCpu(const json::value& value, std::string_view field) {
@@ -92,13 +100,15 @@ Status ParseLimit(std::string_view key, const json::value& value, Limits& limits
   if (value.is_null()) return {};
   if (key == "memory") return Set(limits.memory_bytes, ParseSize(value, field));
   if (key == "disk") return Set(limits.disk_bytes, ParseSize(value, field));
-  if (key == "pids") return Set(limits.pids, ParsePids(value, field));
+  if (key == "pids") return Set(limits.pids, ParseCount(value, field, {1, kMaxPids}));
   if (key == "cpu") return Set(limits.cpu, ParseCpu(value, field));
+  if (key == "open_files")
+    return Set(limits.open_files, ParseCount(value, field, {kMinOpenFiles, kMaxOpenFiles}));
   if (key == "timeout") return Set(limits.timeout, ParseTimeout(value, field));
   if (key == "idle_timeout") return Set(limits.idle_timeout, ParseTimeout(value, field));
-  return Fail(
-      Code::kBadRequest,
-      "Unknown key " + field + ". Known keys: memory, pids, cpu, disk, timeout, idle_timeout");
+  return Fail(Code::kBadRequest, "Unknown key " + field +
+                                     ". Known keys: memory, pids, cpu, disk, open_files, timeout, "
+                                     "idle_timeout");
 }
 
 }  // namespace

@@ -91,6 +91,15 @@ TEST(Limits, RefusePidsAndCpuOutOfRange) {
         << cpu;
 }
 
+TEST(Limits, TakeOpenFilesWithinWhatAKernelHas) {
+  EXPECT_EQ(Parse(R"({"open_files":"16"})")->open_files, 16);
+  EXPECT_EQ(Parse(R"({"open_files":1048576})")->open_files, 1048576);
+  for (const char* files : {"15", "0", "1048577", "\"all\""})
+    EXPECT_EQ(Refusal(R"({"open_files":)" + std::string(files) + "}"),
+              "agent.limits.open_files must be a whole number from 16 to 1048576")
+        << files;
+}
+
 TEST(Limits, KeepTimeoutsBetweenASecondAndAWeek) {
   EXPECT_EQ(Parse(R"({"timeout":"7d"})")->timeout, std::chrono::days(7));
   EXPECT_EQ(Parse(R"({"timeout":1})")->timeout, Seconds(1));

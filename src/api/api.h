@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "agent/limits.h"
 #include "feed/feed.h"
 #include "http/server.h"
 #include "os/clock.h"
@@ -25,11 +26,18 @@ enum class Unsandboxed {
   kAllowed,    // --allow-unsandboxed: a config may say it too
 };
 
+// What the sandbox of that name can hold a run to, asked for each run anew. kNotFound when the
+// server has none of that name; kSandboxUnavailable, with the reason and what to do, when it can't
+// be used here now.
+using SandboxLookup = std::function<Result<agent::Enforceable>(const std::string& sandbox)>;
+// Of a server that isolates nothing: "none" alone, which holds no limit.
+Result<agent::Enforceable> FindNoSandbox(const std::string& sandbox);
+
 struct ApiOptions {
   std::string version;
   std::set<std::string> host_names;  // lower case, without port; others are answered with 421
   Unsandboxed unsandboxed = Unsandboxed::kRefused;
-  std::set<std::string> sandboxes = {"none"};  // what the runner has
+  SandboxLookup find_sandbox = FindNoSandbox;  // what the runner has
 };
 
 // Every route of vm0 over one set of parts, which it borrows and which outlive it. Loop thread

@@ -9,6 +9,8 @@ namespace vm0::api {
 namespace {
 
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::size_t kMaxErrorCodeBytes = 64;
+constexpr std::size_t kMaxUnenforced = 32;
 constexpr std::int64_t kMaxExitCode = std::numeric_limits<std::int32_t>::max();
 
 Result<store::RunStatus> ReadStatus(const json::object& body) {
@@ -44,6 +46,36 @@ Result<std::string> ReadHash(const json::object& body) {
   return *hash;
 }
 
+// A newer supervisor may name an error that we do not know.
+Result<std::optional<std::string>> ReadErrorCode(const json::object& body) {
+  VM0_ASSIGN(std::optional<std::string> code, ReadText(body, "errorCode", kMaxErrorCodeBytes));
+  const auto letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+  if (code && (code->empty() || code->find_first_not_of(letters) != std::string::npos))
+    return Fail(Code::kBadRequest, "errorCode must be the name of an error");
+  return code;
+}
+
+// The parts of `usage` that we know, as they are stored.
+Result<std::optional<std::string>> ReadUsage(const json::object& body) {
+  VM0_ASSIGN(const json::object* usage, ObjectField(body, "usage"));
+  if (usage == nullptr) return std::optional<std::string>();
+  json::object known;
+  for (const char* name : {"memoryPeakBytes", "pidsPeak", "cpuMs", "diskPeakBytes", "oomKills"}) {
+    VM0_ASSIGN(const auto number, IntWithin(*usage, name, 0, kMost));
+    if (number) known[name] = *number;
+  }
+  VM0_ASSIGN(const json::array* unenforced, ArrayField(*usage, "unenforced", "usage."));
+  json::array names;
+  for (const auto& name : unenforced == nullptr ? json::array() : *unenforced) {
+    if (!name.is_string() || name.get_string().size() > kMaxErrorCodeBytes ||
+        names.size() >= kMaxUnenforced)
+      return Fail(Code::kBadRequest, "usage.unenforced must be an array of names of limits");
+    names.push_back(name);
+  }
+  known["unenforced"] = std::move(names);
+  return ToJson(json::value(std::move(known)));
+}
+
 }  // namespace
 
 Result<run::Completion> ParseCompletion(const json::object& body) {
@@ -60,6 +92,8 @@ Result<run::Completion> ParseCompletion(const json::object& body) {
   VM0_ASSIGN(const std::optional<std::int64_t> time, IntWithin(body, "executionTimeMs", 0, kMost));
   completion.execution_time_ms = time.value_or(0);
   VM0_ASSIGN(completion.hash, ReadHash(body));
+  VM0_ASSIGN(completion.error_code, ReadErrorCode(body));
+  VM0_ASSIGN(completion.usage, ReadUsage(body));
   return completion;
 }
 

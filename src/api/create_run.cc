@@ -24,15 +24,23 @@ std::unexpected<Error> Unavailable(std::string message) {
   return Fail(Code::kSandboxUnavailable, std::move(message));
 }
 
-Result<std::string> ChooseSandbox(const RunRequest& request, const agent::Config& config,
-                                  const RunPolicy& policy) {
+struct ChosenSandbox {
+  std::string name;
+  agent::Enforceable can;
+};
+
+Result<ChosenSandbox> ChooseSandbox(const RunRequest& request, const agent::Config& config,
+                                    const RunPolicy& policy) {
   std::string sandbox = request.sandbox.value_or(config.sandbox);
   if (sandbox.empty()) sandbox = kDefaultSandbox;
-  if (sandbox == kExternalSandbox || policy.sandboxes.contains(sandbox)) return sandbox;
+  if (sandbox == kExternalSandbox) return ChosenSandbox{sandbox, {}};
   if (std::ranges::find(kKnownSandboxes, sandbox) == kKnownSandboxes.end() && sandbox != kNoSandbox)
     return Fail(Code::kBadRequest,
                 "sandbox must be none, external, bubblewrap, gvisor, container "
                 "or e2b");
+  auto can = policy.find_sandbox(sandbox);
+  if (can) return ChosenSandbox{sandbox, *can};
+  if (can.error().code != Code::kNotFound) return Fail(std::move(can).error());
   return Unavailable("sandbox " + sandbox +
                      " is not available on this server: say --sandbox none "
                      "(\"sandbox\":\"none\") to run without isolation");
@@ -55,22 +63,6 @@ Status CheckUnsandboxed(const RunRequest& request, const RunPolicy& policy) {
   return Fail(Code::kForbidden,
               "This server runs nothing without a sandbox: start it with vm0 serve "
               "--allow-unsandboxed");
-}
-
-// Without a sandbox there is nothing to hold these limits.
-Status CheckLimits(const agent::Limits& limits) {
-  const std::array<std::pair<std::string_view, bool>, 4> named = {{
-      {"memory", limits.memory_bytes.has_value()},
-      {"pids", limits.pids.has_value()},
-      {"cpu", limits.cpu.has_value()},
-      {"disk", limits.disk_bytes.has_value()},
-  }};
-  for (const auto& [name, given] : named) {
-    if (given)
-      return Unavailable("limits." + std::string(name) +
-                         " can't be enforced with sandbox none: remove it from the config");
-  }
-  return {};
 }
 
 // The network of a run in a box, and its list.
@@ -192,23 +184,21 @@ agent::RunSpec MakeSpec(const RunRequest& request, const agent::Config& config,
   spec.working_dir = config.working_dir;
   spec.limits = config.limits;
   if (request.timeout) spec.limits.timeout = request.timeout;
-  if (!spec.limits.timeout) spec.limits.timeout = kDefaultTimeout;
-  if (!spec.limits.idle_timeout) spec.limits.idle_timeout = kDefaultIdleTimeout;
   return spec;
 }
 
 // Checks of a run that a runner of ours will claim.
 Status CheckSupervised(const RunRequest& request, const agent::Config& config,
                        const agent::Adapter& adapter, const RunPolicy& policy,
-                       agent::RunSpec& spec) {
+                       const agent::Enforceable& can, agent::RunSpec& spec) {
   VM0_TRY(CheckHostScope(request, config, policy));
   if (spec.sandbox == kNoSandbox) {
     VM0_TRY(CheckUnsandboxed(request, policy));
-    VM0_TRY(CheckLimits(config.limits));
     VM0_ASSIGN(spec.network, ChooseHostNetwork(request, config));
   } else {
     VM0_TRY(ChooseNetwork(request, config, adapter, spec));
   }
+  VM0_TRY(agent::CheckNamed(spec.limits, can, spec.sandbox));
   return CheckProgram(request, config, adapter);
 }
 
@@ -228,6 +218,11 @@ run::NewRun ToNewRun(const ChosenAgent& chosen, const agent::RunSpec& spec,
 
 }  // namespace
 
+Result<agent::Enforceable> FindNoSandbox(const std::string& sandbox) {
+  if (sandbox == kNoSandbox) return agent::Enforceable{};
+  return Fail(Code::kNotFound, "this server has no sandbox " + sandbox);
+}
+
 Result<run::NewRun> MakeRun(const RunRequest& request, const ChosenAgent& chosen,
                             const RunPolicy& policy) {
   const agent::Config& config = chosen.config;
@@ -235,7 +230,8 @@ Result<run::NewRun> MakeRun(const RunRequest& request, const ChosenAgent& chosen
   if (adapter == nullptr)
     return Fail(Code::kBadRequest, "The config's provider is not known here: " + config.provider);
   agent::RunSpec spec = MakeSpec(request, config, *adapter, policy);
-  VM0_ASSIGN(spec.sandbox, ChooseSandbox(request, config, policy));
+  VM0_ASSIGN(ChosenSandbox sandbox, ChooseSandbox(request, config, policy));
+  spec.sandbox = std::move(sandbox.name);
   Variables variables = MergeVariables(request, config);
   spec.environment = std::move(variables.environment);
   if (spec.sandbox == kExternalSandbox) {
@@ -243,7 +239,7 @@ Result<run::NewRun> MakeRun(const RunRequest& request, const ChosenAgent& chosen
     // Nobody will ask for them.
     return ToNewRun(chosen, spec, {});
   }
-  VM0_TRY(CheckSupervised(request, config, *adapter, policy, spec));
+  VM0_TRY(CheckSupervised(request, config, *adapter, policy, sandbox.can, spec));
   variables.environment = spec.environment;
   VM0_TRY(CheckCredential(*adapter, variables));
   return ToNewRun(chosen, spec, std::move(variables.secrets));

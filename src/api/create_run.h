@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -13,14 +12,6 @@
 #include "run/runs.h"
 
 namespace vm0::api {
-
-// The limits of a run that names none. The timeouts always hold; the others need a sandbox.
-inline constexpr Seconds kDefaultTimeout{3600};
-inline constexpr Seconds kDefaultIdleTimeout{1800};
-inline constexpr std::int64_t kDefaultMemoryBytes = 4LL << 30;
-inline constexpr std::int64_t kDefaultPids = 512;
-inline constexpr double kDefaultCpu = 2;
-inline constexpr std::int64_t kDefaultDiskBytes = 10LL << 30;
 
 inline constexpr std::string_view kDefaultSandbox = "bubblewrap";
 inline constexpr std::string_view kNoSandbox = "none";
@@ -35,7 +26,7 @@ struct ChosenAgent {
 // What this server lets this caller do.
 struct RunPolicy {
   Unsandboxed unsandboxed = Unsandboxed::kRefused;
-  std::set<std::string> sandboxes;
+  SandboxLookup find_sandbox = FindNoSandbox;
   bool host_scope = false;
 };
 

@@ -28,7 +28,15 @@ ChosenAgent Command(const std::string& members = "") {
   return Chosen(R"("provider":"command","command":["./a.sh"])" + members);
 }
 
-RunPolicy Policy() { return {Unsandboxed::kAllowed, {"none"}, true}; }
+RunPolicy Policy() { return {Unsandboxed::kAllowed, FindNoSandbox, true}; }
+
+// A server with bubblewrap alone, that can hold these.
+SandboxLookup Bubblewrap(agent::Enforceable can) {
+  return [can](const std::string& name) -> Result<agent::Enforceable> {
+    if (name == "bubblewrap") return can;
+    return Fail(Code::kNotFound, "none");
+  };
+}
 
 RunRequest Request(const std::string& members = R"("sandbox":"none")") {
   auto request = ParseWith(members);
@@ -152,10 +160,35 @@ TEST(CreateRun, TheRequestWinsOverTheConfig) {
   EXPECT_FALSE(run->external);
 }
 
-TEST(CreateRun, EveryRunHasTimeouts) {
+TEST(CreateRun, OnlyLimitsThatSomebodyNamedAreInTheSpec) {
   const agent::RunSpec spec = SpecOf(*MakeRun(Request(), Command(), Policy()));
-  EXPECT_EQ(spec.limits.timeout, kDefaultTimeout);
-  EXPECT_EQ(spec.limits.idle_timeout, kDefaultIdleTimeout);
+  EXPECT_EQ(agent::NamesOf(spec.limits), std::vector<std::string>());
+}
+
+TEST(CreateRun, ANamedLimitMustBeHeldByTheSandbox) {
+  RunPolicy policy = Policy();
+  const RunRequest boxed = Request(R"("sandbox":"bubblewrap")");
+  const ChosenAgent chosen = Command(R"(,"limits":{"memory":"4GiB","open_files":64})");
+  policy.find_sandbox = Bubblewrap({.memory = true, .open_files = true});
+  const auto run = MakeRun(boxed, chosen, policy);
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_EQ(SpecOf(*run).limits.open_files, 64);
+  policy.find_sandbox = Bubblewrap({.open_files = true});
+  const auto refused = MakeRun(boxed, chosen, policy);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kSandboxUnavailable);
+  EXPECT_THAT(refused.error().message, HasSubstr("limits.memory can't be enforced"));
+}
+
+TEST(CreateRun, ASandboxThatCantBeUsedTellsWhy) {
+  RunPolicy policy = Policy();
+  policy.find_sandbox = [](const std::string&) -> Result<agent::Enforceable> {
+    return Fail(Code::kSandboxUnavailable, "bubblewrap is not installed: apt-get install it");
+  };
+  const auto refused = MakeRun(Request(R"("sandbox":"bubblewrap")"), Command(), policy);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kSandboxUnavailable);
+  EXPECT_EQ(refused.error().message, "bubblewrap is not installed: apt-get install it");
 }
 
 TEST(CreateRun, NamesThatLookSecretBecomeSecrets) {
@@ -188,6 +221,8 @@ TEST(CreateRun, RefusesWhatNoSandboxCanHold) {
       {R"("sandbox":"none")", R"(,"limits":{"pids":5})", "limits.pids can't be enforced"},
       {R"("sandbox":"none")", R"(,"limits":{"cpu":2})", "limits.cpu can't be enforced"},
       {R"("sandbox":"none")", R"(,"limits":{"disk":"1GiB"})", "limits.disk can't be enforced"},
+      {R"("sandbox":"none")", R"(,"limits":{"open_files":64})",
+       "limits.open_files can't be enforced"},
       {R"("sandbox":"none","network":"none")", "", "network none can't be enforced"},
       {R"("sandbox":"none","network":"allowlist")", "", "network allowlist can't be enforced"},
       {R"("sandbox":"none")", R"(,"network":"none")", "network none can't be enforced"},
@@ -214,7 +249,7 @@ TEST(CreateRun, FullNetworkOverrulesTheConfig) {
 
 TEST(CreateRun, RunsInABoxWithAListForANetworkUnlessToldOtherwise) {
   RunPolicy policy = Policy();
-  policy.sandboxes = {"bubblewrap", "none"};
+  policy.find_sandbox = Bubblewrap({});
   const auto of = [&](const char* request, const std::string& config) {
     return MakeRun(Request(request), Command(config), policy);
   };
@@ -233,7 +268,7 @@ TEST(CreateRun, RunsInABoxWithAListForANetworkUnlessToldOtherwise) {
 
 TEST(CreateRun, AnAgentThatNeedsItsEndpointHasANetwork) {
   RunPolicy policy = Policy();
-  policy.sandboxes = {"bubblewrap"};
+  policy.find_sandbox = Bubblewrap({});
   const auto run = MakeRun(Request(R"("network":"none","secrets":{"ANTHROPIC_API_KEY":"k"})"),
                            Chosen(R"("provider":"claude-code")"), policy);
   ASSERT_FALSE(run);
@@ -245,7 +280,7 @@ TEST(CreateRun, WhatReachesTheHostNeedsHostScope) {
   RunPolicy policy = Policy();
   policy.host_scope = false;
   // As if there were a sandbox, to see each by itself.
-  policy.sandboxes = {"bubblewrap"};
+  policy.find_sandbox = Bubblewrap({});
   const ChosenAgent claude = Chosen(R"("provider":"claude-code")");
   const std::string box = R"("sandbox":"bubblewrap","secrets":{"ANTHROPIC_API_KEY":"k"})";
   EXPECT_TRUE(MakeRun(Request(box), claude, policy));
@@ -259,7 +294,7 @@ TEST(CreateRun, WhatReachesTheHostNeedsHostScope) {
   const auto config_binary =
       MakeRun(Request(box), Chosen(R"("provider":"claude-code","binary":"/bin/x")"), policy);
   EXPECT_EQ(config_binary.error().code, Code::kForbidden);
-  policy.sandboxes = {"none"};
+  policy.find_sandbox = FindNoSandbox;
   EXPECT_EQ(MakeRun(Request(), Command(), policy).error().code, Code::kForbidden);
 }
 
@@ -308,7 +343,7 @@ TEST(CreateRun, ACommandNeedsItsConfigAndTakesNoBinary) {
 }
 
 TEST(CreateRun, AnExternalRunNeedsNothingAndKeepsNoSecrets) {
-  RunPolicy policy = {Unsandboxed::kRefused, {"none"}, false};
+  RunPolicy policy = {Unsandboxed::kRefused, FindNoSandbox, false};
   const ChosenAgent claude =
       Chosen(R"("provider":"claude-code","environment":{"A_KEY":"s3cret"},"limits":{"pids":5})");
   const auto run = MakeRun(Request(R"("sandbox":"external")"), claude, policy);

@@ -41,7 +41,7 @@ std::string FormatEvent(const event::Event& event, View view, std::string_view d
 std::string FormatRunState(const store::Run& run) {
   ObjectWriter body;
   body.Text("status", store::NameOf(run.status));
-  body.RawIf("result", run.result).TextIf("error", run.error);
+  body.RawIf("result", run.result).TextIf("error", run.error).TextIf("errorCode", run.error_code);
   return body.Take();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/run_view.h"
 
+#include "agent/limits.h"
 #include "agent/spec.h"
 #include "api/create_run.h"
 #include "api/object_writer.h"
@@ -27,23 +28,49 @@ std::string FormatWorkspace(const agent::Workspace& workspace) {
   return body.Take();
 }
 
-// The limits as they hold. Without a sandbox the defaults of some can't: they are listed.
-std::string FormatLimits(const agent::RunSpec& spec) {
-  const agent::Limits& limits = spec.limits;
-  ObjectWriter body;
-  body.Number("memoryBytes", limits.memory_bytes.value_or(kDefaultMemoryBytes));
-  body.Number("pids", limits.pids.value_or(kDefaultPids));
-  body.Raw("cpu", ToJson(json::value(limits.cpu.value_or(kDefaultCpu))));
-  body.Number("diskBytes", limits.disk_bytes.value_or(kDefaultDiskBytes));
-  body.Number("timeoutSeconds", limits.timeout.value_or(kDefaultTimeout).count());
-  body.Number("idleTimeoutSeconds", limits.idle_timeout.value_or(kDefaultIdleTimeout).count());
-  body.Number("lineBytes", spec.line_limit_bytes).Number("spoolBytes", spec.spool_limit_bytes);
-  std::vector<std::string> unenforced;
-  if (spec.sandbox == kNoSandbox) unenforced = {"memory", "pids", "cpu", "disk"};
-  return body.Texts("unenforced", unenforced).Take();
+// The stored usage, with the defaults that its machine could not hold apart.
+struct UsageView {
+  std::optional<std::string> numbers;  // JSON object
+  std::optional<std::vector<std::string>> unenforced;
+};
+
+Result<UsageView> ReadUsage(const store::Run& run) {
+  UsageView view;
+  if (!run.usage) return view;
+  auto usage = ParseJsonObject(*run.usage, "the run's usage");
+  if (!usage) return Fail(Code::kIo, usage.error().message);
+  view.unenforced.emplace();
+  if (const json::array* names = ArrayMember(*usage, "unenforced")) {
+    for (const auto& name : *names)
+      if (name.is_string()) view.unenforced->emplace_back(name.get_string());
+  }
+  usage->erase("unenforced");
+  view.numbers = ToJson(json::value(*std::move(usage)));
+  return view;
 }
 
-void WriteSpec(ObjectWriter& body, const store::Run& run, const agent::RunSpec& spec) {
+// The limits as they hold, and which of them somebody has named. Which defaults could not be held
+// is known when the run has ended; without a sandbox, before.
+std::string FormatLimits(const agent::RunSpec& spec, const UsageView& usage) {
+  const agent::Enforceable everything{
+      .memory = true, .pids = true, .cpu = true, .disk = true, .open_files = true};
+  const agent::Limits limits = agent::HeldLimits(spec.limits, everything);
+  ObjectWriter body;
+  body.Number("memoryBytes", *limits.memory_bytes).Number("pids", *limits.pids);
+  if (limits.cpu) body.Raw("cpu", ToJson(json::value(*limits.cpu)));
+  body.Number("diskBytes", *limits.disk_bytes).Number("openFiles", *limits.open_files);
+  body.Number("timeoutSeconds", limits.timeout->count());
+  body.Number("idleTimeoutSeconds", limits.idle_timeout->count());
+  body.Number("lineBytes", spec.line_limit_bytes).Number("spoolBytes", spec.spool_limit_bytes);
+  body.Texts("named", agent::NamesOf(spec.limits));
+  auto unenforced = usage.unenforced;
+  if (spec.sandbox == kNoSandbox) unenforced = agent::UnheldDefaults(spec.limits, {});
+  if (unenforced) body.Texts("unenforced", *unenforced);
+  return body.Take();
+}
+
+void WriteSpec(ObjectWriter& body, const store::Run& run, const agent::RunSpec& spec,
+               const UsageView& usage) {
   std::vector<std::string> names;
   ObjectWriter values;
   for (const auto& [name, value] : spec.environment) {
@@ -55,7 +82,7 @@ void WriteSpec(ObjectWriter& body, const store::Run& run, const agent::RunSpec& 
   // Of an external run its owner decides these.
   if (run.external) return;
   body.Text("network", spec.network).Texts("allow", spec.allow);
-  body.Raw("limits", FormatLimits(spec)).Raw("workspace", FormatWorkspace(spec.workspace));
+  body.Raw("limits", FormatLimits(spec, usage)).Raw("workspace", FormatWorkspace(spec.workspace));
   if (!spec.binary.empty()) body.Text("binary", spec.binary);
   if (!spec.working_dir.empty()) body.Text("workingDir", spec.working_dir);
 }
@@ -65,7 +92,7 @@ void WriteProgress(ObjectWriter& body, const store::Run& run) {
   if (!run.machine.empty()) body.Text("machine", run.machine);
   body.TimeIf("cancelRequestedAt", run.cancel_requested_at).Time("createdAt", run.created_at);
   body.TimeIf("startedAt", run.started_at).TimeIf("completedAt", run.completed_at);
-  body.RawIf("result", run.result).TextIf("error", run.error);
+  body.RawIf("result", run.result).TextIf("error", run.error).TextIf("errorCode", run.error_code);
 }
 
 }  // namespace
@@ -90,6 +117,8 @@ Result<std::string> FormatRun(const store::Run& run, const std::vector<std::stri
   const auto spec = agent::ParseRunSpec(*object);
   if (!spec) return Fail(Code::kIo, "the run's spec: " + spec.error().message);
 
+  VM0_ASSIGN(const UsageView usage, ReadUsage(run));
+
   const std::string id = run.id.ToString();
   ObjectWriter body;
   body.Text("runId", id).Text("id", id);
@@ -97,9 +126,10 @@ Result<std::string> FormatRun(const store::Run& run, const std::vector<std::stri
   body.Text("agentName", run.agent_name).Text("provider", run.provider);
   body.Text("dialect", run.dialect).Text("status", store::NameOf(run.status));
   body.Text("prompt", run.prompt);
-  WriteSpec(body, run, *spec);
+  WriteSpec(body, run, *spec, usage);
   body.Texts("secrets", secret_names);
   WriteProgress(body, run);
+  body.RawIf("usage", usage.numbers);
   body.Number("lastSequence", last_sequence);
   return body.Take();
 }

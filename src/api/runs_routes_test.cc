@@ -146,16 +146,18 @@ TEST(ShowRun, TellsEverythingButTheValuesOfSecrets) {
   const Reply shown = stack.Get(kRuns + "/" + id, stack.alice);
   ASSERT_EQ(shown.status, 200) << shown.body;
   const std::string config = shown.text("agentConfigId");
-  EXPECT_EQ(shown.body,
-            R"({"runId":")" + id + R"(","id":")" + id + R"(","agentConfigId":")" + config +
-                R"(","agentName":"tester","provider":"command","dialect":"plain",)"
-                R"("status":"pending","prompt":"do it","sandbox":"none","environment":["PLAIN"],)"
-                R"("dynamicVars":{"PLAIN":"v"},"network":"full","allow":[],)"
-                R"("limits":{"memoryBytes":4294967296,"pids":512,"cpu":2,"diskBytes":10737418240,)"
-                R"("timeoutSeconds":60,"idleTimeoutSeconds":1800,"lineBytes":8388608,)"
-                R"("spoolBytes":1073741824,"unenforced":["memory","pids","cpu","disk"]},)"
-                R"("workspace":{"mode":"ro","path":"/w"},"secrets":["APP_TOKEN","S"],"attempt":0,)"
-                R"("createdAt":"2025-11-20T08:00:00.000Z","lastSequence":0})");
+  EXPECT_EQ(
+      shown.body,
+      R"({"runId":")" + id + R"(","id":")" + id + R"(","agentConfigId":")" + config +
+          R"(","agentName":"tester","provider":"command","dialect":"plain",)"
+          R"("status":"pending","prompt":"do it","sandbox":"none","environment":["PLAIN"],)"
+          R"("dynamicVars":{"PLAIN":"v"},"network":"full","allow":[],)"
+          R"("limits":{"memoryBytes":4294967296,"pids":1024,"diskBytes":10737418240,"openFiles":16384,)"
+          R"("timeoutSeconds":60,"idleTimeoutSeconds":1800,"lineBytes":8388608,)"
+          R"("spoolBytes":1073741824,"named":["timeout"],)"
+          R"("unenforced":["memory","pids","disk","open_files"]},)"
+          R"("workspace":{"mode":"ro","path":"/w"},"secrets":["APP_TOKEN","S"],"attempt":0,)"
+          R"("createdAt":"2025-11-20T08:00:00.000Z","lastSequence":0})");
 }
 
 TEST(ShowRun, TellsHowItEnded) {

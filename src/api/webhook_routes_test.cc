@@ -374,6 +374,23 @@ TEST(ProtocolRow, CompleteUnstarted_MayFail) {
   EXPECT_EQ(stack.Get("/api/agent/runs/" + run.id, stack.alice).text("error"), "no such file");
 }
 
+TEST(Complete, KeepsWhatTheRunUsedAndItsErrorCode) {
+  Stack stack;
+  const Stack::ClaimedRun run = stack.ClaimAndStart();
+  const Reply reply = stack.Post(
+      kHook + "complete",
+      R"({"v":1,"lastSequence":0,"status":"failed","reason":"no box",)"
+      R"("errorCode":"SANDBOX_UNAVAILABLE","usage":{"memoryPeakBytes":5,"cpuMs":7,"oomKills":1,)"
+      R"("fromTheFuture":{},"unenforced":["memory","pids"]}})",
+      run.token);
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const Reply shown = stack.Get("/api/agent/runs/" + run.id, stack.alice);
+  EXPECT_EQ(shown.text("errorCode"), "SANDBOX_UNAVAILABLE");
+  EXPECT_THAT(shown.body, HasSubstr(R"("usage":{"memoryPeakBytes":5,"cpuMs":7,"oomKills":1},)"));
+  const Reply page = stack.Get("/api/agent/runs/" + run.id + "/events", stack.alice);
+  EXPECT_THAT(page.body, HasSubstr(R"("error":"no box","errorCode":"SANDBOX_UNAVAILABLE"})"));
+}
+
 TEST(Complete, NamesTheFieldThatIsWrong) {
   Stack stack;
   const Stack::ClaimedRun run = stack.ClaimAndStart();
@@ -396,6 +413,11 @@ TEST(Complete, NamesTheFieldThatIsWrong) {
       {R"({"lastSequence":0,"status":"failed","outputComplete":"yes"})", "outputComplete must be"},
       {R"({"lastSequence":0,"status":"failed","executionTimeMs":-5})", "executionTimeMs must be"},
       {R"({"lastSequence":0,"status":"failed","hash":"abc"})", "hash must be"},
+      {R"({"lastSequence":0,"status":"failed","errorCode":"no code"})", "errorCode must be"},
+      {R"({"lastSequence":0,"status":"failed","usage":[]})", "usage must be"},
+      {R"({"lastSequence":0,"status":"failed","usage":{"cpuMs":-1}})", "cpuMs must be"},
+      {R"({"lastSequence":0,"status":"failed","usage":{"unenforced":[1]}})",
+       "usage.unenforced must be"},
   };
   for (const auto& each : cases) {
     const Reply reply = stack.Post(kHook + "complete", each.body, run.token);

@@ -21,11 +21,13 @@ constexpr const char* kTokenRemedy =
 
 int ExitOf(Code code) { return static_cast<int>(InfoOf(code).exit_code); }
 
-int ExitOfStatus(std::string_view run_status) {
-  const auto status = store::FindRunStatus(run_status);
+int ExitOfRun(const client::RunState& run) {
+  const auto status = store::FindRunStatus(run.status);
   if (!status) return static_cast<int>(ExitCode::kServer);
   switch (*status) {
     case store::RunStatus::kFailed:
+      if (run.error_code == InfoOf(Code::kSandboxUnavailable).name)
+        return static_cast<int>(ExitCode::kSandboxUnavailable);
       return static_cast<int>(ExitCode::kFailed);
     case store::RunStatus::kTimeout:
       return static_cast<int>(ExitCode::kTimeout);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cli/output.h"
+#include "client/event_page.h"
 
 namespace vm0::cli {
 
@@ -18,8 +19,8 @@ inline constexpr int kExitCancelled = static_cast<int>(ExitCode::kCancelled);
 inline constexpr int kExitBrokenPipe = 141;
 
 int ExitOf(Code code);
-// The exit code of a run that ended with that status; of one that did not end: 0.
-int ExitOfStatus(std::string_view run_status);
+// The exit code of a run that ended like that; of one that did not end: 0.
+int ExitOfRun(const client::RunState& run);
 
 // Prints "✗ <headline>" in red and the error's message in gray below it, and gives the exit code.
 // An error of authentication has its own headline, and says what to do.

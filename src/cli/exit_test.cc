@@ -67,5 +67,19 @@ TEST_F(ExitTest, WhoIsNotAuthenticatedIsToldHowToBe) {
   EXPECT_THAT(said_, HasSubstr("vm0 auth token create"));
 }
 
+TEST(ExitOfRun, ShowsHowTheRunEnded) {
+  client::RunState run;
+  run.status = "completed";
+  EXPECT_EQ(ExitOfRun(run), 0);
+  run.status = "failed";
+  EXPECT_EQ(ExitOfRun(run), 1);
+  run.error_code = "A_CODE_OF_A_NEWER_SERVER";
+  EXPECT_EQ(ExitOfRun(run), 1);
+  run.error_code = "SANDBOX_UNAVAILABLE";
+  EXPECT_EQ(ExitOfRun(run), 6);
+  run.status = "timeout";
+  EXPECT_EQ(ExitOfRun(run), 124);
+}
+
 }  // namespace
 }  // namespace vm0::cli

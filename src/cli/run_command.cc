@@ -119,7 +119,7 @@ int RunSession::ReportEnd(const client::RunState& run) {
   if (run.status == "timeout") output_.SayFailure("Run timed out", reason);
   if (run.status == "cancelled") output_.SayFailure("Run cancelled", reason);
   SayWorkspace();
-  return ExitOfStatus(run.status);
+  return ExitOfRun(run);
 }
 
 void RunSession::SayWorkspace() {

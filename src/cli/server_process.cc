@@ -11,9 +11,9 @@
 
 #include "base/text.h"
 #include "cli/data_dir.h"
+#include "cli/sandbox_check.h"
 #include "cli/server_log.h"
 #include "cli/version.h"
-#include "sandbox/sandbox.h"
 
 namespace vm0::cli {
 namespace {
@@ -23,12 +23,6 @@ constexpr Seconds kStopPatience{5};
 // "127.0.0.1:8400" and "[::1]:8400" without the port, in lower case.
 std::string HostOf(const std::string& address) {
   return ToLowerAscii(address.substr(0, address.rfind(':')));
-}
-
-std::set<std::string> SandboxNames() {
-  std::set<std::string> names;
-  for (const std::string_view name : sandbox::DriverNames()) names.emplace(name);
-  return names;
 }
 
 std::string HostName() {
@@ -79,7 +73,7 @@ void ServerProcess::MakeApi() {
   api::ApiOptions api_options{.version = std::string(kVersion),
                               .host_names = HostNames(),
                               .unsandboxed = options_.unsandboxed,
-                              .sandboxes = SandboxNames()};
+                              .find_sandbox = SandboxCheck()};
   const api::Api::Parts parts{*database_, *feed_, *runs_, *box_, clock_};
   api_ = std::make_unique<api::Api>(parts, std::move(api_options), std::move(handover));
 }

@@ -71,6 +71,7 @@ Result<RunState> ParseRunState(std::string_view text) {
   if (!status) return NotAPage("run has no status");
   run.status = *status;
   if (const auto error = StringMember(*object, "error")) run.error = std::string(*error);
+  if (const auto code = StringMember(*object, "errorCode")) run.error_code = std::string(*code);
   if (const json::object* result = ObjectMember(*object, "result")) run.result = *result;
   return run;
 }

@@ -16,6 +16,7 @@ namespace vm0::client {
 struct RunState {
   std::string status;  // "running"; of a newer server perhaps a word we do not know
   std::optional<std::string> error;
+  std::optional<std::string> error_code;  // a name of base/error.h, or of a newer server's
   std::optional<json::object> result;
   bool is_terminal() const;
 };

@@ -49,11 +49,13 @@ TEST(EventPage, ReadsTheFieldsOfPageAndEvent) {
 }
 
 TEST(EventPage, ReadsTheEndOfARun) {
-  const auto page = ParseEventPage(
-      PageOf("", R"({"status":"failed","error":"exit code 3","result":{"output":"x"}})"));
+  const auto page = ParseEventPage(PageOf(
+      "",
+      R"({"status":"failed","error":"exit code 3","errorCode":"IO_ERROR","result":{"output":"x"}})"));
   ASSERT_TRUE(page.has_value());
   EXPECT_TRUE(page->run.is_terminal());
   EXPECT_EQ(page->run.error, "exit code 3");
+  EXPECT_EQ(page->run.error_code, "IO_ERROR");
   ASSERT_TRUE(page->run.result.has_value());
 }
 

@@ -109,6 +109,17 @@ Result<ClaimAnswer> ParseClaim(std::string_view body) {
   return ClaimAnswer{std::string(*run_id), static_cast<int>(**attempt), std::string(*token), *spec};
 }
 
+json::object UsageBody(const UsageMessage& usage) {
+  json::object body;
+  if (usage.memory_peak_bytes) body["memoryPeakBytes"] = *usage.memory_peak_bytes;
+  if (usage.pids_peak) body["pidsPeak"] = *usage.pids_peak;
+  if (usage.cpu_ms) body["cpuMs"] = *usage.cpu_ms;
+  if (usage.disk_peak_bytes) body["diskPeakBytes"] = *usage.disk_peak_bytes;
+  body["oomKills"] = usage.oom_kills;
+  body["unenforced"] = json::array(usage.unenforced.begin(), usage.unenforced.end());
+  return body;
+}
+
 json::object CompleteBody(const CompleteMessage& message) {
   json::object body{{"v", 1},
                     {"lastSequence", message.last_sequence},
@@ -120,6 +131,8 @@ json::object CompleteBody(const CompleteMessage& message) {
   if (message.reason) body["reason"] = *message.reason;
   if (message.output) body["output"] = *message.output;
   if (!message.hash.empty()) body["hash"] = message.hash;
+  if (message.error_code) body["errorCode"] = *message.error_code;
+  if (message.usage) body["usage"] = UsageBody(*message.usage);
   return body;
 }
 

@@ -118,10 +118,15 @@ TEST_F(RunClientTest, CompleteSendsWhatThereIs) {
   message.output = "o";
   message.output_complete = false;
   message.hash = "h";
+  message.error_code = "E";
+  message.usage.emplace();
+  message.usage->cpu_ms = 4;
+  message.usage->unenforced = {"pids"};
   EXPECT_TRUE(Await(run.Complete(message)));
   EXPECT_EQ(request.body, R"({"v":1,"lastSequence":3,"status":"failed","outputComplete":false,)"
                           R"("executionTimeMs":12,"exitCode":1,"signal":9,"reason":"r",)"
-                          R"("output":"o","hash":"h"})");
+                          R"("output":"o","hash":"h","errorCode":"E",)"
+                          R"("usage":{"cpuMs":4,"oomKills":0,"unenforced":["pids"]}})");
 }
 
 TEST_F(RunClientTest, GapCarriesItsNumber) {

@@ -52,7 +52,9 @@ Status EndRun(store::Stores& stores, store::Run& run, store::RunEnd end,
   end.created_at = std::max(now, run.started_at.value_or(run.created_at));
   run.completed_at = end.created_at;
   run.error = end.reason;
+  if (end.reason) run.error_code = completion.error_code;
   run.result = ResultOf(end, completion);
+  run.usage = completion.usage;
   run.secrets.clear();
   VM0_TRY(stores.events.InsertEnd(end));
   VM0_TRY(stores.runs.UpdateRun(run));

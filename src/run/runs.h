@@ -52,6 +52,8 @@ struct Completion {
   bool output_complete = true;
   std::int64_t execution_time_ms = 0;
   std::string hash;  // empty: computed from the store
+  std::optional<std::string> error_code;
+  std::optional<std::string> usage;  // JSON object
 };
 
 // The runs and their queue: every rule of docs/protocol.md 5 that changes a run's row. Each call is

@@ -12,7 +12,7 @@ namespace {
 #define VM0_RUN_COLUMNS                                                                          \
   "id, user_id, agent_config_id, agent_name, provider, dialect, status, prompt, spec, secrets, " \
   "external, machine, attempt, started, cancel_requested_at, created_at, started_at, "           \
-  "completed_at, error, result, idempotency_key, request_hash"
+  "completed_at, error, result, idempotency_key, request_hash, error_code, usage"
 #define VM0_SELECT_RUN "SELECT " VM0_RUN_COLUMNS " FROM runs "
 
 Result<Run> ReadRun(const SqliteQuery& row) {
@@ -45,6 +45,8 @@ Result<Run> ReadRun(const SqliteQuery& row) {
   run.result = row.OptionalText(19);
   run.idempotency_key = row.OptionalText(20);
   run.request_hash = row.Text(21);
+  run.error_code = row.OptionalText(22);
+  run.usage = row.OptionalText(23);
   return run;
 }
 
@@ -163,13 +165,14 @@ Result<std::optional<AgentConfig>> SqliteRunStore::FindConfigByName(const std::s
 Status SqliteRunStore::InsertRun(const Run& run) {
   auto insert = connection_.Query("INSERT INTO runs (" VM0_RUN_COLUMNS
                                   ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                                  "?, ?, ?, ?)");
+                                  "?, ?, ?, ?, ?, ?)");
   insert.Bind(run.id).Bind(run.user_id).Bind(run.agent_config_id).Bind(run.agent_name);
   insert.Bind(run.provider).Bind(run.dialect).Bind(NameOf(run.status)).Bind(run.prompt);
   insert.Bind(run.spec).BindBlob(run.secrets).Bind(run.external).Bind(run.machine);
   insert.Bind(run.attempt).Bind(run.started).Bind(run.cancel_requested_at).Bind(run.created_at);
   insert.Bind(run.started_at).Bind(run.completed_at).Bind(run.error).Bind(run.result);
-  return insert.Bind(run.idempotency_key).Bind(run.request_hash).Run();
+  insert.Bind(run.idempotency_key).Bind(run.request_hash);
+  return insert.Bind(run.error_code).Bind(run.usage).Run();
 }
 
 Result<std::optional<Run>> SqliteRunStore::FindRun(RunId id) {
@@ -219,11 +222,12 @@ Result<std::int64_t> SqliteRunStore::CountUnfinished() {
 Status SqliteRunStore::UpdateRun(const Run& run) {
   auto update = connection_.Query(
       "UPDATE runs SET status = ?, secrets = ?, machine = ?, attempt = ?, started = ?, "
-      "cancel_requested_at = ?, started_at = ?, completed_at = ?, error = ?, result = ? "
-      "WHERE id = ?");
+      "cancel_requested_at = ?, started_at = ?, completed_at = ?, error = ?, result = ?, "
+      "error_code = ?, usage = ? WHERE id = ?");
   update.Bind(NameOf(run.status)).BindBlob(run.secrets).Bind(run.machine).Bind(run.attempt);
   update.Bind(run.started).Bind(run.cancel_requested_at).Bind(run.started_at);
-  VM0_TRY(update.Bind(run.completed_at).Bind(run.error).Bind(run.result).Bind(run.id).Run());
+  update.Bind(run.completed_at).Bind(run.error).Bind(run.result);
+  VM0_TRY(update.Bind(run.error_code).Bind(run.usage).Bind(run.id).Run());
   if (connection_.changes() == 0) return Fail(Code::kNotFound, "Agent run not found");
   return {};
 }

@@ -38,6 +38,8 @@ void ExpectEqual(const store::Run& a, const store::Run& b) {
   EXPECT_EQ(a.completed_at, b.completed_at);
   EXPECT_EQ(a.error, b.error);
   EXPECT_EQ(a.result, b.result);
+  EXPECT_EQ(a.error_code, b.error_code);
+  EXPECT_EQ(a.usage, b.usage);
   EXPECT_EQ(a.idempotency_key, b.idempotency_key);
   EXPECT_EQ(a.request_hash, b.request_hash);
 }
@@ -70,6 +72,8 @@ TEST_F(RunStoreTest, GivesBackEveryFieldOfARun) {
   run.completed_at = TimeOf(4);
   run.error = "";
   run.result = "{\"output\":\"x\"}";
+  run.error_code = "SANDBOX_UNAVAILABLE";
+  run.usage = "{\"oomKills\":1}";
   ASSERT_TRUE(store.Write([run](Stores& s) { return s.runs.UpdateRun(run); }));
   store.Reopen();
   ExpectEqual(Find(run.id), run);

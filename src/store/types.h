@@ -47,7 +47,9 @@ struct Run {
   std::optional<WallTime> started_at;
   std::optional<WallTime> completed_at;
   std::optional<std::string> error;            // set by the end
+  std::optional<std::string> error_code;       // a name of base/error.h, set by the end
   std::optional<std::string> result;           // JSON object, set by the end
+  std::optional<std::string> usage;            // JSON object as in `complete`, set by the end
   std::optional<std::string> idempotency_key;  // unique per user
   std::string request_hash;                    // of the body that came with the key
 };

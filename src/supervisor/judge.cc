@@ -14,7 +14,8 @@ Judgement Ended(std::string status, std::string reason) {
           .reason = CutText(std::move(reason), kLongestReason),
           .output = std::nullopt,
           .exit_code = std::nullopt,
-          .signal = std::nullopt};
+          .signal = std::nullopt,
+          .error_code = std::nullopt};
 }
 
 Judgement Completed() {
@@ -66,7 +67,10 @@ Judgement JudgeStatus(const Facts& facts) {
 
 Judgement Judge(const Facts& facts) {
   if (!facts.exit && facts.ended_by == EndedBy::kNobody) {
-    return Ended("failed", facts.exit.error().message);
+    Judgement judgement = Ended("failed", facts.exit.error().message);
+    if (facts.exit.error().code == Code::kSandboxUnavailable)
+      judgement.error_code = InfoOf(Code::kSandboxUnavailable).name;
+    return judgement;
   }
   Judgement judgement = JudgeStatus(facts);
   if (facts.outcome && facts.outcome->success) {

@@ -37,6 +37,7 @@ struct Judgement {
   std::optional<std::string> output;
   std::optional<int> exit_code;
   std::optional<int> signal;
+  std::optional<std::string> error_code;  // of what made the run impossible
 };
 Judgement Judge(const Facts& facts);
 

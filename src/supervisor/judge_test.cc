@@ -65,6 +65,15 @@ TEST(Judge, TellsWhyItWasNeverExecuted) {
   EXPECT_EQ(Judge(facts).exit_code, std::nullopt);
 }
 
+TEST(Judge, NamesTheErrorWhenThereIsNoSandbox) {
+  Facts facts;
+  facts.exit = Fail(Code::kSandboxUnavailable, "no user namespaces here");
+  EXPECT_EQ(Told(facts), "failed: no user namespaces here");
+  EXPECT_EQ(Judge(facts).error_code, "SANDBOX_UNAVAILABLE");
+  facts.exit = Fail(Code::kIo, "no such file");
+  EXPECT_EQ(Judge(facts).error_code, std::nullopt);
+}
+
 TEST(Judge, TellsWhatWeEndedItFor) {
   Facts facts;
   facts.exit = os::ExitStatus{.code = 0, .signal = 9};

@@ -142,7 +142,7 @@ asio::awaitable<Facts> Supervision::RunAgent(const Secrets& secrets) {
     co_return facts;
   }
   const AgentRun::Parts parts{clock_, log_, journal_, transcript};
-  agent_ = std::make_unique<AgentRun>(executor_, parts, spec.limits);
+  agent_ = std::make_unique<AgentRun>(executor_, parts, held_.limits);
   log_.Write("the agent runs");
   facts = co_await agent_->Run(std::move(*box));
   log_.Write("the agent has ended");
@@ -153,13 +153,20 @@ asio::awaitable<Facts> Supervision::RunAgent(const Secrets& secrets) {
   co_return facts;
 }
 
-Result<std::unique_ptr<sandbox::Box>> Supervision::StartBox(const Secrets& secrets) {
+Result<const sandbox::Driver*> Supervision::ChooseDriver() {
   const std::string& name = setup_.run.spec.sandbox;
   const sandbox::Driver* driver = sandbox::FindDriver(name);
   if (driver == nullptr) {
     return Fail(Code::kSandboxUnavailable, "sandbox \"" + name + "\" is not available here");
   }
-  VM0_ASSIGN(const auto spec, MakeBoxSpec(setup_.run, setup_.dir, secrets, setup_.search_path));
+  VM0_ASSIGN(held_, HoldLimits(setup_.run.spec.limits, *driver));
+  return driver;
+}
+
+Result<std::unique_ptr<sandbox::Box>> Supervision::StartBox(const Secrets& secrets) {
+  VM0_ASSIGN(const sandbox::Driver* driver, ChooseDriver());
+  VM0_ASSIGN(auto spec, MakeBoxSpec(setup_.run, setup_.dir, secrets, setup_.search_path));
+  spec.limits = BoxLimits(held_.limits);
   VM0_TRY(LockUsersFolder(spec));
   return driver->Start(spec);
 }
@@ -201,6 +208,7 @@ client::CompleteMessage Supervision::MessageOf(const Facts& facts) const {
   message.signal = judgement.signal;
   if (judgement.reason) message.reason = masker_.Mask(*judgement.reason);
   if (judgement.output) message.output = masker_.Mask(*judgement.output);
+  message.error_code = std::move(judgement.error_code);
   const auto elapsed = clock_.Now() - started_at_;
   message.execution_time_ms = std::chrono::duration_cast<Millis>(elapsed).count();
   return message;

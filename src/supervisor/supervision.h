@@ -11,6 +11,7 @@
 #include "http/client.h"
 #include "supervisor/agent_run.h"
 #include "supervisor/conclusion.h"
+#include "supervisor/held_limits.h"
 #include "supervisor/pulse.h"
 #include "supervisor/run_dir.h"
 #include "supervisor/shipper.h"
@@ -51,6 +52,7 @@ class Supervision {
   asio::awaitable<std::optional<End>> TakeStartError(Error error);
   asio::awaitable<Facts> RunAgent(const Secrets& secrets);
   Result<std::unique_ptr<sandbox::Box>> StartBox(const Secrets& secrets);
+  Result<const sandbox::Driver*> ChooseDriver();
   Status LockUsersFolder(const sandbox::BoxSpec& spec);
   void KillLeftovers();
   asio::awaitable<void> Ship();
@@ -77,6 +79,7 @@ class Supervision {
   Pulse pulse_;
   Condition cancelled_changed_;
   client::Backoff backoff_;
+  HeldLimits held_;  // once the driver is chosen
   std::unique_ptr<AgentRun> agent_;
   os::Fd users_folder_;  // locked: one run works in it at a time
   MonoTime started_at_{};

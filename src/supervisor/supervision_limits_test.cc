@@ -41,6 +41,26 @@ TEST_F(ProtocolRowLimits, RunTimeout_HoldsWhileTheServerIsAway) {
   EXPECT_TRUE(Told().starts_with("timeout: ")) << Told();
 }
 
+TEST_F(ProtocolRowLimits, RunTimeout_IsAnHourUnlessNamed) {
+  Agent("echo ready; sleep 10000");
+  run.spec.limits.idle_timeout = Seconds(7200);
+  Start();
+  AwaitEvents(1);
+  Advance(agent::kDefaultTimeout);
+  AwaitEnd();
+  EXPECT_EQ(Told(), "timeout: the run took longer than its timeout of 1h");
+}
+
+TEST_F(ProtocolRowLimits, NamedLimitUnheld_NothingIsStarted) {
+  run.spec.limits.memory_bytes = 1 << 30;  // sandbox none holds no limit
+  const auto events = RunAgent("echo ran");
+  EXPECT_EQ(events.size(), 0u);
+  EXPECT_EQ(Told(),
+            "failed: limits.memory can't be enforced with sandbox none on this machine: remove it "
+            "from the config");
+  EXPECT_EQ(StringMember(*api.end, "errorCode"), "SANDBOX_UNAVAILABLE");
+}
+
 TEST_F(ProtocolRowLimits, IdleTimeout_IsCountedFromTheLastOutput) {
   run.spec.limits.idle_timeout = Seconds(300);
   ASSERT_EQ(::mkfifo((dir.workspace() / "go").c_str(), 0666), 0);
@@ -144,7 +164,7 @@ TEST_F(ProtocolRowLimits, ServerAwayAtEnd_TheEndWaitsInTheSpool) {
   api.Close();
   const os::Fd go(::open((dir.workspace() / "go").c_str(), O_WRONLY | O_CLOEXEC));
   ASSERT_TRUE(os::WriteAll(go.get(), "\n"));
-  PumpUntil([&] { return os::ReadFile(dir.spool())->contains("last"); });
+  PumpUntil([&] { return HasLogged("the agent has ended"); });
   for (int hour = 0; hour < 10; ++hour) Advance(Seconds(3600));
   EXPECT_FALSE(ended);
   api.Listen();

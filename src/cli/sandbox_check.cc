@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/sandbox_check.h"
+
+#include "sandbox/sandbox.h"
+#include "supervisor/held_limits.h"
+
+namespace vm0::cli {
+
+Result<agent::Enforceable> SandboxCheck::operator()(const std::string& sandbox) {
+  const sandbox::Driver* driver = sandbox::FindDriver(sandbox);
+  if (driver == nullptr) return Fail(Code::kNotFound, "this server has no sandbox " + sandbox);
+  if (driver->isolates() && !passed_.contains(sandbox)) {
+    VM0_TRY(driver->Preflight());
+    passed_.insert(sandbox);
+  }
+  return supervisor::EnforceableBy(*driver);
+}
+
+}  // namespace vm0::cli

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "agent/limits.h"
+#include "base/result.h"
+
+namespace vm0::cli {
+
+// What this machine's sandboxes can hold a run to: the server's api::SandboxLookup. A driver is
+// tried once (its preflight) before it is offered, at the first question for it; after a failure
+// again at each later one, so that no restart is needed when the remedy was applied. Blocks for
+// some milliseconds then.
+class SandboxCheck {
+ public:
+  Result<agent::Enforceable> operator()(const std::string& sandbox);
+
+ private:
+  std::set<std::string> passed_;
+};
+
+}  // namespace vm0::cli
