@@ -19,6 +19,7 @@ constexpr Command kCommands[] = {
     {"serve", "Be the server", vm0::cli::ServeCommand},
     {"doctor", "Check whether this machine can run agents", vm0::cli::DoctorCommand},
     {"auth", "Create, list and revoke tokens", vm0::cli::AuthCommand},
+    {"secret", "Keep secrets for runs, encrypted", vm0::cli::SecretCommand},
     {"version", "Print the version", vm0::cli::VersionCommand},
     {"supervise", "", vm0::cli::SuperviseCommand, Listing::kHidden},
     {"launch", "", vm0::cli::LaunchCommand, Listing::kHidden},

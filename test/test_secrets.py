@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import termios
 
 import waits
 
@@ -109,3 +110,49 @@ def test_no_process_of_ours_leaves_a_core_dump(vm0, server):
     assert cores == []
     assert_nowhere(vm0, forms_of(SECRET))
     server.restart()
+
+
+# vm0 secret
+
+
+def names_of(vm0):
+    return [line.split()[0] for line in vm0.run("secret", "list").stdout.decode().splitlines()[1:]]
+
+
+def test_a_secret_is_set_listed_and_removed_and_never_shown(vm0, server):
+    value = "kept-value-ü-1"
+    for arguments, stdin in (["A"], value.encode()), (["B"], f"{value}\n".encode()), ([f"C={value}"], None):
+        done = vm0.run("secret", "set", *arguments, stdin=stdin)
+        assert (done.code, done.stdout) == (0, b""), done
+    assert names_of(vm0) == ["A", "B", "C"]
+    assert vm0.run("secret", "rm", "B").code == 0
+    missing = vm0.run("secret", "rm", "B")
+    assert missing.code == 4 and b"Secret not found: B" in missing.stderr
+    assert names_of(vm0) == ["A", "C"]
+    assert_nowhere(vm0, [value.encode()], vm0.run("secret", "list").stdout,
+                   vm0.http.get("/api/agent/secrets").body)
+    server.restart()
+    assert names_of(vm0) == ["A", "C"]
+
+
+def test_a_bad_secret_is_refused_with_the_reason(vm0, server):
+    for arguments, stdin, reason in (
+            (["1A"], b"x", b"Invalid secret name: 1A"), (["A"], b"", b"The value of A is empty"),
+            (["A"], b"\n", b"The value of A is empty"), (["A"], b"x" * 65537, b"larger than 64 KiB"),
+            (["A="], None, b"Missing value"), (["=x"], None, b"needs a name"), ([], None, b"NAME")):
+        done = vm0.run("secret", "set", *arguments, stdin=stdin)
+        assert done.code == 2 and reason in done.stderr, done
+    assert names_of(vm0) == []
+    assert vm0.run("secret", "forget").code == 2
+    assert b"vm0 secret set NAME" in vm0.run("secret").stdout
+
+
+def test_a_secret_that_is_typed_is_not_shown(vm0, server):
+    typing = vm0.start("secret", "set", "TYPED", pty_size=(80, 24))
+    typing.expect("then Enter:")
+    modes = termios.tcgetattr(typing.terminal)[3]
+    assert modes & termios.ECHONL and not modes & termios.ECHO
+    os.write(typing.terminal, b"typed-secret-1\n")
+    done = typing.finish()
+    assert done.code == 0 and b"typed-secret" not in done.stdout, done
+    assert names_of(vm0) == ["TYPED"]

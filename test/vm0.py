@@ -52,7 +52,7 @@ class Process:
         self.stderr = waits.Output(os.dup(self._popen.stderr.fileno()), "stderr")
         self._popen.stdout.close()
         self._popen.stderr.close()
-        if stdin:
+        if stdin is not None:
             threading.Thread(target=self._feed, args=(stdin,), daemon=True).start()
 
     def _feed(self, data):

@@ -37,4 +37,9 @@ asio::awaitable<Result<Answer>> PostToken(Call& call);
 asio::awaitable<Result<Answer>> ListTokens(Call& call);
 asio::awaitable<Result<Answer>> DeleteToken(Call& call);
 
+// secret_routes.cc
+asio::awaitable<Result<Answer>> PutSecret(Call& call);
+asio::awaitable<Result<Answer>> ListSecrets(Call& call);
+asio::awaitable<Result<Answer>> DeleteSecret(Call& call);
+
 }  // namespace vm0::api

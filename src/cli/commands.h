@@ -20,6 +20,7 @@ int CancelCommand(Context& context);
 int ServeCommand(Context& context);
 int DoctorCommand(Context& context);
 int AuthCommand(Context& context);
+int SecretCommand(Context& context);
 int VersionCommand(Context& context);
 // What servers, runners and supervisors start of themselves.
 int SuperviseCommand(Context& context);

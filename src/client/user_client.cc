@@ -23,6 +23,10 @@ std::string RunTarget(const std::string& run_id) {
   return "/api/agent/runs/" + http::PercentEncode(run_id);
 }
 
+std::string SecretTarget(const std::string& name) {
+  return "/api/agent/secrets/" + http::PercentEncode(name);
+}
+
 }  // namespace
 
 UserClient::UserClient(http::Client& http, std::string token)
@@ -114,6 +118,21 @@ asio::awaitable<Result<json::object>> UserClient::ListTokens() { return Get("/ap
 
 asio::awaitable<Result<json::object>> UserClient::RemoveToken(std::string token_id) {
   auto request = MakeRequest("DELETE", "/api/tokens/" + http::PercentEncode(token_id));
+  return CallForObject(std::move(request));
+}
+
+asio::awaitable<Result<json::object>> UserClient::PutSecret(std::string name, std::string value) {
+  auto body = ToJson(json::object{{"value", value}});
+  auto request = MakeRequest("PUT", SecretTarget(name), std::move(body));
+  return CallForObject(std::move(request));
+}
+
+asio::awaitable<Result<json::object>> UserClient::ListSecrets() {
+  return Get("/api/agent/secrets");
+}
+
+asio::awaitable<Result<json::object>> UserClient::RemoveSecret(std::string name) {
+  auto request = MakeRequest("DELETE", SecretTarget(name));
   return CallForObject(std::move(request));
 }
 

@@ -43,6 +43,10 @@ class UserClient {
   asio::awaitable<Result<json::object>> ListTokens();
   asio::awaitable<Result<json::object>> RemoveToken(std::string token_id);
 
+  asio::awaitable<Result<json::object>> PutSecret(std::string name, std::string value);
+  asio::awaitable<Result<json::object>> ListSecrets();
+  asio::awaitable<Result<json::object>> RemoveSecret(std::string name);
+
  private:
   // The body of the 2xx answer.
   asio::awaitable<Result<std::string>> Call(http::Request request, Micros timeout);

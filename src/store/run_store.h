@@ -19,9 +19,9 @@ struct RunFilter {
   int limit = 50;
 };
 
-// Configs, runs, the queue, users, tokens. One object is one connection: the reader's sees what is
-// committed, the writer's is used inside Writer work only. Not thread-safe. Errors are kIo unless
-// said otherwise.
+// Configs, runs, the queue, users, tokens, secrets. One object is one connection: the reader's sees
+// what is committed, the writer's is used inside Writer work only. Not thread-safe. Errors are kIo
+// unless said otherwise.
 class RunStore {
  public:
   virtual ~RunStore() = default;
@@ -63,6 +63,15 @@ class RunStore {
   virtual Result<bool> HasExpiredTokens(WallTime now) = 0;
   // Removes tokens that expired before `now`.
   virtual Status RemoveExpiredTokens(WallTime now) = 0;
+
+  // Inserts, or replaces the secret of (user, name).
+  virtual Status PutSecret(const StoredSecret& secret) = 0;
+  virtual Result<std::optional<StoredSecret>> FindSecret(const std::string& user_id,
+                                                         const std::string& name) = 0;
+  // By name, without what is sealed.
+  virtual Result<std::vector<StoredSecret>> ListSecrets(const std::string& user_id) = 0;
+  // False if there was none.
+  virtual Result<bool> RemoveSecret(const std::string& user_id, const std::string& name) = 0;
 };
 
 }  // namespace vm0::store

@@ -12,6 +12,10 @@ namespace vm0::store {
 
 // Names and values of a run's secrets.
 using Secrets = std::map<std::string, std::string>;
+// A secret of a run that is no variable of its agent, only masked, has a name that no variable can
+// have: its own after a '='.
+inline std::string MaskedOnly(const std::string& name) { return "=" + name; }
+inline bool IsMaskedOnly(std::string_view name) { return name.starts_with('='); }
 
 // Encrypts secrets at rest: libsodium secretbox (XSalsa20-Poly1305) with a key in a file of mode
 // 0600. A value; keep one per server.

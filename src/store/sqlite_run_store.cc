@@ -283,4 +283,40 @@ Status SqliteRunStore::RemoveExpiredTokens(WallTime now) {
   return remove.Bind(now).Run();
 }
 
+Status SqliteRunStore::PutSecret(const StoredSecret& secret) {
+  auto put = connection_.Query(
+      "INSERT INTO secrets (user_id, name, sealed, updated_at) VALUES (?, ?, ?, ?) "
+      "ON CONFLICT (user_id, name) DO UPDATE SET sealed = excluded.sealed, "
+      "updated_at = excluded.updated_at");
+  put.Bind(secret.user_id).Bind(secret.name).BindBlob(secret.sealed);
+  return put.Bind(secret.updated_at).Run();
+}
+
+Result<std::optional<StoredSecret>> SqliteRunStore::FindSecret(const std::string& user_id,
+                                                               const std::string& name) {
+  auto query =
+      connection_.Query("SELECT sealed, updated_at FROM secrets WHERE user_id = ? AND name = ?");
+  VM0_ASSIGN(const bool there, query.Bind(user_id).Bind(name).Step());
+  if (!there) return std::nullopt;
+  return StoredSecret{user_id, name, query.Text(0), query.Time(1)};
+}
+
+Result<std::vector<StoredSecret>> SqliteRunStore::ListSecrets(const std::string& user_id) {
+  auto query =
+      connection_.Query("SELECT name, updated_at FROM secrets WHERE user_id = ? ORDER BY name");
+  query.Bind(user_id);
+  std::vector<StoredSecret> secrets;
+  for (;;) {
+    VM0_ASSIGN(const bool there, query.Step());
+    if (!there) return secrets;
+    secrets.push_back({user_id, query.Text(0), "", query.Time(1)});
+  }
+}
+
+Result<bool> SqliteRunStore::RemoveSecret(const std::string& user_id, const std::string& name) {
+  auto remove = connection_.Query("DELETE FROM secrets WHERE user_id = ? AND name = ?");
+  VM0_TRY(remove.Bind(user_id).Bind(name).Run());
+  return connection_.changes() > 0;
+}
+
 }  // namespace vm0::store

@@ -34,6 +34,12 @@ class SqliteRunStore final : public RunStore {
   Result<bool> HasExpiredTokens(WallTime now) override;
   Status RemoveExpiredTokens(WallTime now) override;
 
+  Status PutSecret(const StoredSecret& secret) override;
+  Result<std::optional<StoredSecret>> FindSecret(const std::string& user_id,
+                                                 const std::string& name) override;
+  Result<std::vector<StoredSecret>> ListSecrets(const std::string& user_id) override;
+  Result<bool> RemoveSecret(const std::string& user_id, const std::string& name) override;
+
  private:
   SqliteConnection& connection_;
 };

@@ -275,5 +275,41 @@ TEST_F(TokenTest, AreRemovedAfterTheyExpired) {
   EXPECT_TRUE(!Has("run") && Has("forever"));
 }
 
+TEST_F(RunStoreTest, KeepsOneSecretForEachUserAndName) {
+  const auto put = [this](const std::string& user, const std::string& name,
+                          const std::string& sealed, int second) {
+    const StoredSecret secret{user, name, sealed, WallTime(Seconds(second))};
+    return store.Write([secret](Stores& s) { return s.runs.PutSecret(secret); });
+  };
+  const std::string bytes("\x00\xff sealed", 9);
+  EXPECT_TRUE(put("alice", "B", "old", 1));
+  EXPECT_TRUE(put("alice", "B", bytes, 2));
+  EXPECT_TRUE(put("alice", "A", "other", 3));
+  EXPECT_TRUE(put("bob", "B", "bobs", 4));
+  RunStore& runs = store.reader().runs;
+  EXPECT_EQ(runs.FindSecret("alice", "B").value()->sealed, bytes);
+  EXPECT_EQ(runs.FindSecret("alice", "B").value()->updated_at, WallTime(Seconds(2)));
+  EXPECT_FALSE(runs.FindSecret("bob", "A").value());
+  const auto listed = runs.ListSecrets("alice").value();
+  ASSERT_EQ(listed.size(), 2u);
+  EXPECT_EQ(listed[0].name, "A");
+  EXPECT_EQ(listed[1].name, "B");
+  EXPECT_EQ(listed[1].sealed, "");
+}
+
+TEST_F(RunStoreTest, RemovesASecretOnce) {
+  const StoredSecret secret{"alice", "A", "sealed", WallTime()};
+  ASSERT_TRUE(store.Write([secret](Stores& s) { return s.runs.PutSecret(secret); }));
+  std::vector<bool> removed;
+  for (const char* user : {"bob", "alice", "alice"}) {
+    ASSERT_TRUE(store.Write([&removed, user](Stores& s) -> Status {
+      VM0_ASSIGN(const bool there, s.runs.RemoveSecret(user, "A"));
+      removed.push_back(there);
+      return {};
+    }));
+  }
+  EXPECT_EQ(removed, (std::vector<bool>{false, true, false}));
+}
+
 }  // namespace
 }  // namespace vm0::store

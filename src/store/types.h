@@ -83,4 +83,12 @@ struct Token {
   std::optional<WallTime> expires_at;
 };
 
+// A secret that a user keeps for his runs.
+struct StoredSecret {
+  std::string user_id;
+  std::string name;    // unique per user
+  std::string sealed;  // secretbox of {name: value}
+  WallTime updated_at{};
+};
+
 }  // namespace vm0::store
