@@ -24,6 +24,7 @@ AgentRun::AgentRun(asio::any_io_executor executor, Parts parts, const agent::Lim
       parts_(parts),
       exited_changed_(executor),
       last_output_(parts.clock.Now()) {
+  facts_.memory_limit = limits.memory_bytes;
   SetTimers(limits);
 }
 
@@ -41,8 +42,10 @@ asio::awaitable<Facts> AgentRun::Run(std::unique_ptr<sandbox::Box> box) {
   idle_timeout_.Cancel();
   escalation_.Cancel();
   facts_.exit = FinishBox();
+  facts_.usage = box_->usage();
   box_.reset();
   co_await ReadToTheEnd(out, err, readers);
+  co_await RecordOomKills();
   facts_.outcome = parts_.transcript.outcome();
   co_return facts_;
 }
@@ -68,6 +71,14 @@ asio::awaitable<void> AgentRun::ReadToTheEnd(OutputReader& out, OutputReader& er
     err.Drain();
   });
   co_await readers.Join();
+  co_await parts_.journal.Ready();
+}
+
+asio::awaitable<void> AgentRun::RecordOomKills() {
+  const std::int64_t kills = facts_.usage->oom_kills;
+  if (kills == 0) co_return;
+  const std::string processes = kills == 1 ? "a process" : std::to_string(kills) + " processes";
+  Record("oom", "the kernel killed " + processes + " of the run: " + DescribeMemory(facts_));
   co_await parts_.journal.Ready();
 }
 

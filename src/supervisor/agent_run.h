@@ -46,6 +46,7 @@ class AgentRun {
   asio::awaitable<void> ReadToTheEnd(OutputReader& out, OutputReader& err, TaskGroup& readers);
   Result<os::ExitStatus> FinishBox();
   void SetTimers(const agent::Limits& limits);
+  asio::awaitable<void> RecordOomKills();
   void ArmIdleTimer(Seconds limit, MonoTime deadline);
   bool Begin(EndedBy reason, std::string detail);
   void Kill();

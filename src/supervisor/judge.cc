@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/judge.h"
 
+#include "agent/limits.h"
 #include "os/signal_name.h"
 
 namespace vm0::supervisor {
@@ -8,6 +9,7 @@ namespace {
 
 constexpr std::size_t kLongestOutput = 256 << 10;
 constexpr std::size_t kLongestReason = 4 << 10;
+constexpr int kShellKilled = 137;  // a shell's exit code for a child that SIGKILL ended
 
 Judgement Ended(std::string status, std::string reason) {
   return {.status = std::move(status),
@@ -31,7 +33,16 @@ Judgement JudgeExit(const os::ExitStatus& exit) {
   return Ended("failed", "the agent exited with code " + std::to_string(exit.code));
 }
 
+// The agent, or what it waited for, was killed for the memory limit, as far as can be told.
+bool IsOutOfMemory(const Facts& facts) {
+  if (!facts.usage || facts.usage->oom_kills == 0) return false;
+  return !facts.exit || facts.exit->shell_code() == kShellKilled;
+}
+
 Judgement JudgeByItself(const Facts& facts) {
+  if (IsOutOfMemory(facts)) {
+    return Ended("failed", "killed by the kernel: " + DescribeMemory(facts));
+  }
   if (facts.outcome && !facts.outcome->success) {
     const std::string& text = facts.outcome->result;
     return Ended("failed", text.empty() ? "the agent reported a failure" : text);
@@ -51,6 +62,8 @@ Judgement JudgeStatus(const Facts& facts) {
       return Ended("timeout", "the agent printed nothing for " + facts.detail);
     case EndedBy::kSpoolFull:
       return Ended("failed", "the agent printed more than the spool's limit of " + facts.detail);
+    case EndedBy::kDiskLimit:
+      return Ended("failed", facts.detail);
     case EndedBy::kRefused:
       return Ended("failed", "the server refused the run's events: " + facts.detail);
     case EndedBy::kCancel:
@@ -66,7 +79,7 @@ Judgement JudgeStatus(const Facts& facts) {
 }  // namespace
 
 Judgement Judge(const Facts& facts) {
-  if (!facts.exit && facts.ended_by == EndedBy::kNobody) {
+  if (!facts.exit && facts.ended_by == EndedBy::kNobody && !IsOutOfMemory(facts)) {
     Judgement judgement = Ended("failed", facts.exit.error().message);
     if (facts.exit.error().code == Code::kSandboxUnavailable)
       judgement.error_code = InfoOf(Code::kSandboxUnavailable).name;
@@ -83,6 +96,15 @@ Judgement Judge(const Facts& facts) {
     judgement.exit_code = facts.exit->code;
   }
   return judgement;
+}
+
+std::string DescribeMemory(const Facts& facts) {
+  std::string text = "memory limit";
+  if (facts.memory_limit) text += " " + agent::FormatLimit(*facts.memory_limit);
+  if (facts.usage && facts.usage->memory_peak_bytes) {
+    text += ", peak " + agent::FormatBytes(*facts.usage->memory_peak_bytes);
+  }
+  return text;
 }
 
 std::string CutText(std::string text, std::size_t limit) {

@@ -65,6 +65,32 @@ TEST(Judge, TellsWhyItWasNeverExecuted) {
   EXPECT_EQ(Judge(facts).exit_code, std::nullopt);
 }
 
+TEST(Judge, TellsWhatTheKernelKilledFor) {
+  Facts facts;
+  facts.memory_limit = 4LL << 30;
+  facts.usage = sandbox::Usage{.memory_peak_bytes = 4LL << 30,
+                               .pids_peak = std::nullopt,
+                               .cpu_us = std::nullopt,
+                               .oom_kills = 1};
+  const std::string told = "failed: killed by the kernel: memory limit 4 GiB, peak 4.0 GiB";
+  facts.exit = os::ExitStatus{.code = 0, .signal = 9};
+  EXPECT_EQ(Told(facts), told);
+  EXPECT_EQ(Judge(facts).signal, 9);
+  facts.exit = os::ExitStatus{.code = 137, .signal = 0};
+  EXPECT_EQ(Told(facts), told);
+  facts.exit = Fail(Code::kIo, "the sandbox was killed by signal 9 (SIGKILL)");
+  EXPECT_EQ(Told(facts), told);
+  // The agent went on.
+  facts.exit = os::ExitStatus{.code = 0, .signal = 0};
+  EXPECT_EQ(Told(facts), "completed: -");
+  facts.exit = os::ExitStatus{.code = 3, .signal = 0};
+  EXPECT_EQ(Told(facts), "failed: the agent exited with code 3");
+  // Somebody else killed it.
+  facts.exit = os::ExitStatus{.code = 0, .signal = 9};
+  facts.usage->oom_kills = 0;
+  EXPECT_EQ(Told(facts), "failed: the agent was killed by signal 9 (SIGKILL)");
+}
+
 TEST(Judge, NamesTheErrorWhenThereIsNoSandbox) {
   Facts facts;
   facts.exit = Fail(Code::kSandboxUnavailable, "no user namespaces here");
@@ -83,6 +109,7 @@ TEST(Judge, TellsWhatWeEndedItFor) {
       {EndedBy::kTimeout, "timeout: the run took longer than its timeout of 30m"},
       {EndedBy::kIdleTimeout, "timeout: the agent printed nothing for 30m"},
       {EndedBy::kSpoolFull, "failed: the agent printed more than the spool's limit of 30m"},
+      {EndedBy::kDiskLimit, "failed: 30m"},
       {EndedBy::kRefused, "failed: the server refused the run's events: 30m"}};
   for (const auto& [reason, told] : expected) {
     facts.ended_by = reason;

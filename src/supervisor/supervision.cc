@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "os/fault.h"
+#include "supervisor/disk_meter.h"
 #include "supervisor/launch.h"
 
 namespace vm0::supervisor {
@@ -19,12 +20,22 @@ std::vector<std::string> ValuesOf(const std::map<std::string, std::string>& secr
   return values;
 }
 
+client::UsageMessage UsageOf(const Facts& facts, const std::vector<std::string>& unenforced) {
+  client::UsageMessage usage;
+  usage.memory_peak_bytes = facts.usage->memory_peak_bytes;
+  usage.pids_peak = facts.usage->pids_peak;
+  if (const auto cpu = facts.usage->cpu_us) usage.cpu_ms = *cpu / 1000;
+  usage.disk_peak_bytes = facts.disk_peak_bytes;
+  usage.oom_kills = facts.usage->oom_kills;
+  usage.unenforced = unenforced;
+  return usage;
+}
+
 }  // namespace
 
 Supervision::Supervision(asio::io_context& loop, os::Clock& clock, Log& log, Setup setup,
                          Spool spool)
-    : loop_(loop),
-      executor_(loop.get_executor()),
+    : executor_(loop.get_executor()),
       clock_(clock),
       log_(log),
       setup_(std::move(setup)),
@@ -137,18 +148,15 @@ asio::awaitable<Facts> Supervision::RunAgent(const Secrets& secrets) {
     const std::int64_t limit = setup_.run.spec.spool_limit_bytes;
     agent_->Stop(EndedBy::kSpoolFull, std::to_string(limit) + " bytes", "");
   });
-  const auto prepared = PrepareNetwork(secrets, transcript);
-  auto box = prepared ? StartBox(secrets) : Fail(prepared.error());
+  auto box = StartBox(secrets);
   if (!box) {
     facts.exit = Fail(box.error());
     co_return facts;
   }
-  if (network_) network_->ListenOn((*box)->proxy_channel());
   const AgentRun::Parts parts{clock_, log_, journal_, transcript};
   agent_ = std::make_unique<AgentRun>(executor_, parts, held_.limits);
   log_.Write("the agent runs");
-  facts = co_await agent_->Run(std::move(*box));
-  co_await StopNetwork();
+  facts = co_await RunMetered(std::move(*box));
   log_.Write("the agent has ended");
   // A launcher that was killed could not clean up after itself.
   if (!facts.exit) KillLeftovers();
@@ -157,21 +165,31 @@ asio::awaitable<Facts> Supervision::RunAgent(const Secrets& secrets) {
   co_return facts;
 }
 
-Status Supervision::PrepareNetwork(const Secrets& secrets, Transcript& transcript) {
-  if (setup_.run.spec.network != "allowlist") return {};
-  VM0_ASSIGN(NetworkPlan plan, PlanNetwork(setup_.run.spec, secrets));
-  const Network::Parts parts{loop_, clock_, log_, journal_,
-                             [&transcript] { transcript.CheckSpool(); }};
-  network_ = std::make_unique<Network>(parts, std::move(plan));
-  return {};
+// With an eye on the disk, where there is a limit.
+asio::awaitable<Facts> Supervision::RunMetered(std::unique_ptr<sandbox::Box> box) {
+  const auto limit = held_.limits.disk_bytes;
+  if (!limit) co_return co_await agent_->Run(std::move(box));
+  DiskMeter::Task task{
+      .folders = OwnFolders(), .limit_bytes = *limit, .exceeded = [this](std::string passed) {
+        agent_->Stop(EndedBy::kDiskLimit, std::move(passed), "disk_limit");
+      }};
+  DiskMeter meter(executor_, clock_, std::move(task));
+  TaskGroup metering(executor_);
+  metering.Spawn(meter.Run());
+  Facts facts = co_await agent_->Run(std::move(box));
+  meter.Stop();
+  co_await metering.Join();
+  facts.disk_peak_bytes = meter.peak_bytes();
+  co_return facts;
 }
 
-// The events of what was open come before the run's end, too.
-asio::awaitable<void> Supervision::StopNetwork() {
-  if (!network_) co_return;
-  network_->Stop();
-  network_.reset();
-  co_await journal_.Ready();
+// What the run itself takes of the disk: not a user's folder that it works on in place.
+std::vector<std::filesystem::path> Supervision::OwnFolders() const {
+  std::vector<std::filesystem::path> folders = {setup_.dir.home(), setup_.dir.tmp()};
+  using Mode = agent::Workspace::Mode;
+  const Mode mode = setup_.run.spec.workspace.mode;
+  if (mode == Mode::kFresh || mode == Mode::kCopy) folders.push_back(setup_.dir.workspace());
+  return folders;
 }
 
 Result<const sandbox::Driver*> Supervision::ChooseDriver() {
@@ -179,10 +197,6 @@ Result<const sandbox::Driver*> Supervision::ChooseDriver() {
   const sandbox::Driver* driver = sandbox::FindDriver(name);
   if (driver == nullptr) {
     return Fail(Code::kSandboxUnavailable, "sandbox \"" + name + "\" is not available here");
-  }
-  const std::string& network = setup_.run.spec.network;
-  if (!driver->isolates() && network != "full") {
-    return Fail(Code::kSandboxUnavailable, "sandbox " + name + " can't hold network " + network);
   }
   VM0_ASSIGN(held_, HoldLimits(setup_.run.spec.limits, *driver));
   return driver;
@@ -192,7 +206,6 @@ Result<std::unique_ptr<sandbox::Box>> Supervision::StartBox(const Secrets& secre
   VM0_ASSIGN(const sandbox::Driver* driver, ChooseDriver());
   VM0_ASSIGN(auto spec, MakeBoxSpec(setup_.run, setup_.dir, secrets, setup_.search_path));
   spec.limits = BoxLimits(held_.limits);
-  if (network_) network_->ApplyTo(spec.environment);
   VM0_TRY(LockUsersFolder(spec));
   return driver->Start(spec);
 }
@@ -235,6 +248,7 @@ client::CompleteMessage Supervision::MessageOf(const Facts& facts) const {
   if (judgement.reason) message.reason = masker_.Mask(*judgement.reason);
   if (judgement.output) message.output = masker_.Mask(*judgement.output);
   message.error_code = std::move(judgement.error_code);
+  if (facts.usage) message.usage = UsageOf(facts, held_.unenforced);
   const auto elapsed = clock_.Now() - started_at_;
   message.execution_time_ms = std::chrono::duration_cast<Millis>(elapsed).count();
   return message;

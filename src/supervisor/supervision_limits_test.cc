@@ -61,6 +61,33 @@ TEST_F(ProtocolRowLimits, NamedLimitUnheld_NothingIsStarted) {
   EXPECT_EQ(StringMember(*api.end, "errorCode"), "SANDBOX_UNAVAILABLE");
 }
 
+TEST_F(ProtocolRowLimits, DiskLimit_KillsTheTree) {
+  run.spec.sandbox = "bubblewrap";
+  run.spec.network = "none";
+  run.spec.limits.disk_bytes = 8 << 20;
+  // The limit of one file does not stop it.
+  Agent("head -c 5000000 /dev/zero >a; head -c 5000000 /dev/zero >~/b; echo full; sleep 1000");
+  Start();
+  AwaitEvents(1);
+  AdvanceUntil([&] { return HasLogged("disk limit"); });
+  AwaitEnd();
+  EXPECT_EQ(Told(), "failed: the run's files take more than the disk limit of 8 MiB");
+  EXPECT_EQ(
+      api.events().back(),
+      "vm0 {\"type\":\"vm0\",\"event\":\"disk_limit\",\"message\":\"the run's files take more "
+      "than the disk limit of 8 MiB\"}");
+  const auto peak = IntField(*ObjectMember(*api.end, "usage"), "diskPeakBytes");
+  EXPECT_GE(peak->value_or(0), 10'000'000);
+}
+
+TEST_F(ProtocolRowLimits, DiskLimit_StopsOneFile) {
+  run.spec.sandbox = "bubblewrap";
+  run.spec.network = "none";
+  run.spec.limits.disk_bytes = 4 << 20;
+  RunAgent("(head -c 9000000 /dev/zero >a) 2>/dev/null; stat -c %s a");
+  EXPECT_EQ(api.events().back(), "stdout {\"type\":\"stdout\",\"text\":\"4194304\"}");
+}
+
 TEST_F(ProtocolRowLimits, IdleTimeout_IsCountedFromTheLastOutput) {
   run.spec.limits.idle_timeout = Seconds(300);
   ASSERT_EQ(::mkfifo((dir.workspace() / "go").c_str(), 0666), 0);
