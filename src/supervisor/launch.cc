@@ -55,6 +55,13 @@ sandbox::WorkspaceKind KindOf(agent::Workspace::Mode mode) {
   return sandbox::WorkspaceKind::kOwn;
 }
 
+Result<sandbox::Network> NetworkOf(const std::string& name) {
+  if (name == "full") return sandbox::Network::kFull;
+  if (name == "allowlist") return sandbox::Network::kAllowlist;
+  if (name == "none") return sandbox::Network::kNone;
+  return Fail(Code::kBadRequest, "network \"" + name + "\" is unknown to this runner");
+}
+
 }  // namespace
 
 Result<sandbox::BoxSpec> MakeBoxSpec(const StoredRun& run, const RunDir& dir,
@@ -87,6 +94,7 @@ Result<sandbox::BoxSpec> MakeBoxSpec(const StoredRun& run, const RunDir& dir,
   box.workspace = dir.workspace();
   if (box.workspace_kind != sandbox::WorkspaceKind::kOwn) box.workspace = spec.workspace.path;
   box.working_dir = spec.working_dir;
+  VM0_ASSIGN(box.network, NetworkOf(spec.network));
   // A program of the host is shown to whoever may name one; the agents that a runner finds by
   // itself are its owner's choice.
   box.show_installation = spec.host_scope || !adapter->program().empty();

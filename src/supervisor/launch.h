@@ -14,7 +14,7 @@ namespace vm0::supervisor {
 // secrets, each winning over those before (HOME is the sandbox driver's; VM0_RUN_ID is always ours,
 // since what a run leaves behind is found by it). `search_path` is where the agent's program is
 // looked for when the spec does not name it, and a part of its PATH. kNotFound naming the program;
-// kBadRequest for a provider that we do not know.
+// kBadRequest for a provider or a network that we do not know.
 Result<sandbox::BoxSpec> MakeBoxSpec(const StoredRun& run, const RunDir& dir,
                                      const std::map<std::string, std::string>& secrets,
                                      const std::string& search_path);

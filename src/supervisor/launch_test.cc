@@ -20,6 +20,7 @@ class LaunchTest : public ::testing::Test {
     run.spec.provider = "command";
     run.spec.command = {"/opt/agent/bin/agent", "-x"};
     run.spec.prompt = "say hi";
+    run.spec.network = "full";
   }
   sandbox::BoxSpec Make(const std::map<std::string, std::string>& secrets = {}) {
     auto spec = MakeBoxSpec(run, dir, secrets, kSearchPath);

@@ -35,7 +35,8 @@ client::UsageMessage UsageOf(const Facts& facts, const std::vector<std::string>&
 
 Supervision::Supervision(asio::io_context& loop, os::Clock& clock, Log& log, Setup setup,
                          Spool spool)
-    : executor_(loop.get_executor()),
+    : loop_(loop),
+      executor_(loop.get_executor()),
       clock_(clock),
       log_(log),
       setup_(std::move(setup)),
@@ -148,15 +149,19 @@ asio::awaitable<Facts> Supervision::RunAgent(const Secrets& secrets) {
     const std::int64_t limit = setup_.run.spec.spool_limit_bytes;
     agent_->Stop(EndedBy::kSpoolFull, std::to_string(limit) + " bytes", "");
   });
-  auto box = StartBox(secrets);
+  const auto prepared = PrepareNetwork(secrets, transcript);
+  auto box = prepared ? StartBox(secrets) : Fail(prepared.error());
   if (!box) {
+    network_.reset();
     facts.exit = Fail(box.error());
     co_return facts;
   }
+  if (network_) network_->ListenOn((*box)->proxy_channel());
   const AgentRun::Parts parts{clock_, log_, journal_, transcript};
   agent_ = std::make_unique<AgentRun>(executor_, parts, held_.limits);
   log_.Write("the agent runs");
   facts = co_await RunMetered(std::move(*box));
+  co_await StopNetwork();
   log_.Write("the agent has ended");
   // A launcher that was killed could not clean up after itself.
   if (!facts.exit) KillLeftovers();
@@ -192,11 +197,32 @@ std::vector<std::filesystem::path> Supervision::OwnFolders() const {
   return folders;
 }
 
+Status Supervision::PrepareNetwork(const Secrets& secrets, Transcript& transcript) {
+  if (setup_.run.spec.network != "allowlist") return {};
+  VM0_ASSIGN(NetworkPlan plan, PlanNetwork(setup_.run.spec, secrets));
+  const Network::Parts parts{loop_, clock_, log_, journal_,
+                             [&transcript] { transcript.CheckSpool(); }};
+  network_ = std::make_unique<Network>(parts, std::move(plan));
+  return {};
+}
+
+// The events of what was open come before the run's end, too.
+asio::awaitable<void> Supervision::StopNetwork() {
+  if (!network_) co_return;
+  network_->Stop();
+  network_.reset();
+  co_await journal_.Ready();
+}
+
 Result<const sandbox::Driver*> Supervision::ChooseDriver() {
   const std::string& name = setup_.run.spec.sandbox;
   const sandbox::Driver* driver = sandbox::FindDriver(name);
   if (driver == nullptr) {
     return Fail(Code::kSandboxUnavailable, "sandbox \"" + name + "\" is not available here");
+  }
+  const std::string& network = setup_.run.spec.network;
+  if (!driver->isolates() && network != "full") {
+    return Fail(Code::kSandboxUnavailable, "sandbox " + name + " can't hold network " + network);
   }
   VM0_ASSIGN(held_, HoldLimits(setup_.run.spec.limits, *driver));
   return driver;
@@ -206,6 +232,7 @@ Result<std::unique_ptr<sandbox::Box>> Supervision::StartBox(const Secrets& secre
   VM0_ASSIGN(const sandbox::Driver* driver, ChooseDriver());
   VM0_ASSIGN(auto spec, MakeBoxSpec(setup_.run, setup_.dir, secrets, setup_.search_path));
   spec.limits = BoxLimits(held_.limits);
+  if (network_) network_->ApplyTo(spec.environment);
   VM0_TRY(LockUsersFolder(spec));
   return driver->Start(spec);
 }

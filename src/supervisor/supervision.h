@@ -12,6 +12,7 @@
 #include "supervisor/agent_run.h"
 #include "supervisor/conclusion.h"
 #include "supervisor/held_limits.h"
+#include "supervisor/network.h"
 #include "supervisor/pulse.h"
 #include "supervisor/run_dir.h"
 #include "supervisor/shipper.h"
@@ -53,6 +54,8 @@ class Supervision {
   asio::awaitable<Facts> RunAgent(const Secrets& secrets);
   asio::awaitable<Facts> RunMetered(std::unique_ptr<sandbox::Box> box);
   std::vector<std::filesystem::path> OwnFolders() const;
+  Status PrepareNetwork(const Secrets& secrets, Transcript& transcript);
+  asio::awaitable<void> StopNetwork();
   Result<std::unique_ptr<sandbox::Box>> StartBox(const Secrets& secrets);
   Result<const sandbox::Driver*> ChooseDriver();
   Status LockUsersFolder(const sandbox::BoxSpec& spec);
@@ -65,6 +68,7 @@ class Supervision {
   Shipper::Parts shipping() { return {spool_, client_, clock_, rules_, log_}; }
   Pulse::Events pulse_events();
 
+  asio::io_context& loop_;
   asio::any_io_executor executor_;
   os::Clock& clock_;
   Log& log_;
@@ -83,7 +87,8 @@ class Supervision {
   client::Backoff backoff_;
   HeldLimits held_;  // once the driver is chosen
   std::unique_ptr<AgentRun> agent_;
-  os::Fd users_folder_;  // locked: one run works in it at a time
+  std::unique_ptr<Network> network_;  // with an allow-list, while the agent runs
+  os::Fd users_folder_;               // locked: one run works in it at a time
   MonoTime started_at_{};
   bool cancelled_ = false;
   bool disowned_ = false;

@@ -33,6 +33,7 @@ class TestWorld : public ::testing::Test {
     run.spec.provider = "command";
     run.spec.dialect = "plain";
     run.spec.sandbox = "none";
+    run.spec.network = "full";
     run.spec.prompt = "the prompt";
     if (::geteuid() != 0) return;
     EXPECT_EQ(::chown(dir.home().c_str(), kTestUid, kTestUid), 0);

@@ -63,7 +63,7 @@ void Transcript::TakeCut(Stream stream, const Line& line) {
 }
 
 void Transcript::CheckSpool() {
-  if (journal_.size() <= limits_.spool_bytes) return;
+  if (full_ || journal_.size() <= limits_.spool_bytes) return;
   full_ = true;
   const std::string message = "the agent printed more than the spool's limit of " +
                               std::to_string(limits_.spool_bytes) +

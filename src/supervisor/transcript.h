@@ -29,13 +29,15 @@ class Transcript {
   LineSplitter MakeSplitter() const;
   void Take(Stream stream, const Line& line);
 
+  // After an event that did not come through here: whether the spool is full now.
+  void CheckSpool();
+
   // Of the last terminal event.
   const std::optional<agent::Outcome>& outcome() const { return outcome_; }
 
  private:
   void TakeCut(Stream stream, const Line& line);
   void TakeWhole(Stream stream, std::string_view text);
-  void CheckSpool();
 
   Journal& journal_;
   const Masker& masker_;
