@@ -170,6 +170,23 @@ asio::awaitable<Facts> Supervision::RunAgent(const Secrets& secrets) {
   co_return facts;
 }
 
+Status Supervision::PrepareNetwork(const Secrets& secrets, Transcript& transcript) {
+  if (setup_.run.spec.network != "allowlist") return {};
+  VM0_ASSIGN(NetworkPlan plan, PlanNetwork(setup_.run.spec, secrets));
+  const Network::Parts parts{loop_, clock_, log_, journal_,
+                             [&transcript] { transcript.CheckSpool(); }};
+  network_ = std::make_unique<Network>(parts, std::move(plan));
+  return {};
+}
+
+// The events of what was open come before the run's end, too.
+asio::awaitable<void> Supervision::StopNetwork() {
+  if (!network_) co_return;
+  network_->Stop();
+  network_.reset();
+  co_await journal_.Ready();
+}
+
 // With an eye on the disk, where there is a limit.
 asio::awaitable<Facts> Supervision::RunMetered(std::unique_ptr<sandbox::Box> box) {
   const auto limit = held_.limits.disk_bytes;

@@ -52,6 +52,8 @@ class Supervision {
   asio::awaitable<std::expected<Secrets, End>> AskToStart();
   asio::awaitable<std::optional<End>> TakeStartError(Error error);
   asio::awaitable<Facts> RunAgent(const Secrets& secrets);
+  Status PrepareNetwork(const Secrets& secrets, Transcript& transcript);
+  asio::awaitable<void> StopNetwork();
   asio::awaitable<Facts> RunMetered(std::unique_ptr<sandbox::Box> box);
   std::vector<std::filesystem::path> OwnFolders() const;
   Status PrepareNetwork(const Secrets& secrets, Transcript& transcript);
