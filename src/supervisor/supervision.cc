@@ -152,7 +152,6 @@ asio::awaitable<Facts> Supervision::RunAgent(const Secrets& secrets) {
   const auto prepared = PrepareNetwork(secrets, transcript);
   auto box = prepared ? StartBox(secrets) : Fail(prepared.error());
   if (!box) {
-    network_.reset();
     facts.exit = Fail(box.error());
     co_return facts;
   }
@@ -212,23 +211,6 @@ std::vector<std::filesystem::path> Supervision::OwnFolders() const {
   const Mode mode = setup_.run.spec.workspace.mode;
   if (mode == Mode::kFresh || mode == Mode::kCopy) folders.push_back(setup_.dir.workspace());
   return folders;
-}
-
-Status Supervision::PrepareNetwork(const Secrets& secrets, Transcript& transcript) {
-  if (setup_.run.spec.network != "allowlist") return {};
-  VM0_ASSIGN(NetworkPlan plan, PlanNetwork(setup_.run.spec, secrets));
-  const Network::Parts parts{loop_, clock_, log_, journal_,
-                             [&transcript] { transcript.CheckSpool(); }};
-  network_ = std::make_unique<Network>(parts, std::move(plan));
-  return {};
-}
-
-// The events of what was open come before the run's end, too.
-asio::awaitable<void> Supervision::StopNetwork() {
-  if (!network_) co_return;
-  network_->Stop();
-  network_.reset();
-  co_await journal_.Ready();
 }
 
 Result<const sandbox::Driver*> Supervision::ChooseDriver() {

@@ -56,8 +56,6 @@ class Supervision {
   asio::awaitable<void> StopNetwork();
   asio::awaitable<Facts> RunMetered(std::unique_ptr<sandbox::Box> box);
   std::vector<std::filesystem::path> OwnFolders() const;
-  Status PrepareNetwork(const Secrets& secrets, Transcript& transcript);
-  asio::awaitable<void> StopNetwork();
   Result<std::unique_ptr<sandbox::Box>> StartBox(const Secrets& secrets);
   Result<const sandbox::Driver*> ChooseDriver();
   Status LockUsersFolder(const sandbox::BoxSpec& spec);
