@@ -59,6 +59,7 @@ function(vm0_third_party name)
 endfunction()
 vm0_third_party(sqlite3)
 vm0_third_party(sodium)
+vm0_third_party(seccomp)
 vm0_third_party(yaml-cpp)
 
 # vm0_programs(FOLDER KIND LINK CONDITION): each *_KIND.cc of a folder is a program of its own.

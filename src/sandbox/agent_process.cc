@@ -19,6 +19,8 @@
 #include "os/fd.h"
 #include "sandbox/box_view.h"
 #include "sandbox/installation.h"
+#include "sandbox/landlock.h"
+#include "sandbox/seccomp_filter.h"
 
 namespace vm0::sandbox {
 namespace {
@@ -31,7 +33,15 @@ std::string InsideWorkingDir(const std::string& wanted, const std::string& works
   return wanted.starts_with('/') ? wanted : workspace + "/" + wanted;
 }
 
-enum class Step : int { kSession, kIdentity, kLimits, kDirectory, kExecute };
+enum class Step : int {
+  kSession,
+  kIdentity,
+  kLimits,
+  kWriting,
+  kDirectory,
+  kSystemCalls,
+  kExecute
+};
 
 struct StepFailure {
   Step step;
@@ -92,8 +102,8 @@ bool SetLimit(__rlimit_resource resource, std::optional<std::int64_t> value) {
 }
 
 bool SetLimits(const Limits& limits) {
-  return SetLimit(RLIMIT_CORE, 0) && SetLimit(RLIMIT_NPROC, limits.pids) &&
-         SetLimit(RLIMIT_NOFILE, limits.open_files) && SetLimit(RLIMIT_FSIZE, limits.file_bytes);
+  return SetLimit(RLIMIT_NPROC, limits.pids) && SetLimit(RLIMIT_NOFILE, limits.open_files) &&
+         SetLimit(RLIMIT_FSIZE, limits.file_bytes);
 }
 
 [[noreturn]] void Give(int report, Step step) {
@@ -110,9 +120,14 @@ bool SetLimits(const Limits& limits) {
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::umask(022);
   if (!SetLimits(launch.limits)) Give(report, Step::kLimits);
+  const Confinement* confinement = launch.confinement ? &*launch.confinement : nullptr;
+  if (confinement && !RestrictWriting(confinement->writable)) Give(report, Step::kWriting);
   if (::chdir(launch.working_dir.c_str()) != 0) Give(report, Step::kDirectory);
   CloseOnExecFrom(3);
   ResetSignals();
+  if (confinement && !ApplySystemCallFilter(confinement->system_calls)) {
+    Give(report, Step::kSystemCalls);
+  }
   ::execve(launch.executable.c_str(), arguments.argv.data(), arguments.envp.data());
   Give(report, Step::kExecute);
 }
@@ -135,6 +150,11 @@ Error ErrorOfFailure(const AgentLaunch& launch, const StepFailure& failure) {
                            std::to_string(launch.run_uid.value_or(0)));
     case Step::kLimits:
       return SystemErrorOf(failure.error_number, "set the limits of", launch.executable);
+    case Step::kWriting:
+      return SystemErrorOf(failure.error_number, "set Landlock for", launch.executable);
+    case Step::kSystemCalls:
+      return SystemErrorOf(failure.error_number, "set the system call filter for",
+                           launch.executable);
     case Step::kDirectory:
       return SystemErrorOf(failure.error_number, "change directory to", launch.working_dir);
     case Step::kExecute:
@@ -157,7 +177,8 @@ AgentLaunch MakeLaunch(const BoxSpec& spec, const Folders& folders) {
                      .environment = spec.environment,
                      .working_dir = InsideWorkingDir(spec.working_dir, folders.workspace),
                      .run_uid = spec.run_uid,
-                     .limits = spec.limits};
+                     .limits = spec.limits,
+                     .confinement = std::nullopt};
   launch.environment.emplace("HOME", folders.home);
   if (!folders.tmp.empty()) launch.environment.emplace("TMPDIR", folders.tmp);
   return launch;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <linux/filter.h>
 #include <sys/types.h>
 
 #include <map>
@@ -13,6 +14,12 @@
 
 namespace vm0::sandbox {
 
+// What an agent is held to by the kernel beyond its limits.
+struct Confinement {
+  std::vector<sock_filter> system_calls;  // seccomp_filter.h
+  std::vector<std::string> writable;      // landlock.h
+};
+
 // What is executed, as seen from inside the box.
 struct AgentLaunch {
   std::string executable;  // absolute, or relative to working_dir
@@ -21,6 +28,7 @@ struct AgentLaunch {
   std::string working_dir;
   std::optional<uid_t> run_uid;
   Limits limits;  // those of them that setrlimit(2) holds
+  std::optional<Confinement> confinement;
 };
 
 // Where a box's folders are seen inside.
@@ -35,7 +43,7 @@ Folders HostFolders(const BoxSpec& spec);
 AgentLaunch MakeLaunch(const BoxSpec& spec, const Folders& folders);
 
 // Forks the agent into a session of its own: as run_uid if set, without a way to more rights, with
-// default signals, umask 022, no core dumps, descriptors 0, 1 and 2 of ours and no other. Returns
+// default signals, umask 022, descriptors 0, 1 and 2 of ours and no other. Returns
 // when it has been executed. kIo naming the file or folder when it could not be.
 Result<pid_t> StartAgent(const AgentLaunch& launch);
 

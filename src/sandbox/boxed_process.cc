@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
+#include <cstring>
 
 #include "os/fd.h"
+#include "os/file.h"
 #include "os/process.h"
 #include "sandbox/agent_tender.h"
 #include "sandbox/control_socket.h"
@@ -99,6 +100,15 @@ Result<AgentLaunch> FindInside(AgentLaunch launch) {
   return launch;
 }
 
+Result<Confinement> ReadConfinement(const InsidePlan& plan) {
+  VM0_ASSIGN(const std::string bytes, os::ReadAll(plan.filter));
+  ::close(plan.filter);
+  Confinement confinement{std::vector<sock_filter>(bytes.size() / sizeof(sock_filter)),
+                          plan.writable};
+  std::memcpy(confinement.system_calls.data(), bytes.data(), bytes.size());
+  return confinement;
+}
+
 Result<os::ExitStatus> Run(const InsidePlan& plan) {
   HideFromAgent();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // bwrap's
@@ -108,7 +118,8 @@ Result<os::ExitStatus> Run(const InsidePlan& plan) {
     return os::ExitStatus{.code = 0, .signal = SIGKILL};
   }
   VM0_TRY(UseAgentsPipes(plan));
-  VM0_ASSIGN(const AgentLaunch launch, FindInside(plan.launch));
+  VM0_ASSIGN(AgentLaunch launch, FindInside(plan.launch));
+  VM0_ASSIGN(launch.confinement, ReadConfinement(plan));
   return TendAgent(launch, [&children] { return NextOrder(children); });
 }
 

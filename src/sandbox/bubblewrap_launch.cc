@@ -15,6 +15,7 @@
 #include "sandbox/box_view.h"
 #include "sandbox/bubblewrap_options.h"
 #include "sandbox/mounts.h"
+#include "sandbox/seccomp_filter.h"
 #include "sandbox/shelf.h"
 
 namespace vm0::sandbox {
@@ -70,6 +71,20 @@ Result<os::Fd> Duplicate(int fd) {
   return copy;
 }
 
+Result<os::Fd> MakeFilterFile() {
+  VM0_ASSIGN(const std::vector<sock_filter> filter, MakeSystemCallFilter());
+  const std::string_view bytes(reinterpret_cast<const char*>(filter.data()),
+                               filter.size() * sizeof(sock_filter));
+  return os::MakeMemFile("vm0-filter", bytes);
+}
+
+std::vector<std::string> WritableFolders(const BoxSpec& spec) {
+  std::vector<std::string> folders = {std::string(kHomeInside), std::string(kTmpInside), "/var/tmp",
+                                      "/dev/shm"};
+  if (spec.workspace_kind != WorkspaceKind::kUsersReadOnly) folders.emplace_back(kWorkspaceInside);
+  return folders;
+}
+
 // Standard streams for bwrap: nothing, nothing, the report.
 Status PlaceStreams() {
   const os::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -104,10 +119,13 @@ Status Become(const LaunchPlan& plan) {
   VM0_ASSIGN(const auto options, BubblewrapOptions::Make(spec, sources, program.links));
   VM0_ASSIGN(const os::Fd out, Duplicate(STDOUT_FILENO));
   VM0_ASSIGN(const os::Fd err, Duplicate(STDERR_FILENO));
+  VM0_ASSIGN(const os::Fd filter, MakeFilterFile());
   InsidePlan inside{
       .launch = MakeLaunch(spec, {std::string(kHomeInside), std::string(kWorkspaceInside), ""}),
       .out = out.get(),
       .err = err.get(),
+      .filter = filter.get(),
+      .writable = WritableFolders(spec),
       .network = spec.network};
   inside.launch.executable = program.executable;
   VM0_ASSIGN(const os::Fd plan_file, os::MakeMemFile("vm0-plan", FormatInsidePlan(inside)));
@@ -115,6 +133,7 @@ Status Become(const LaunchPlan& plan) {
   if (::dup2(plan_file.get(), kPlanFd) < 0) return Fail(SystemError("place descriptors"));
   for (const os::Fd& file : options.files()) Inherit(file);
   Inherit(option_file);
+  Inherit(filter);
   Inherit(self);
   if (spec.run_uid) VM0_TRY(BecomeRunUser(*spec.run_uid));
   if (::geteuid() == 0) return Fail(Code::kSandboxUnavailable, "bwrap is never run as uid 0");

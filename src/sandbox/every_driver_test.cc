@@ -194,11 +194,15 @@ TEST_P(EveryDriver, DiesWithItsParent) {
   const pid_t parent = ::fork();
   if (parent == 0) {
     auto running = driver().Start(box.spec);
-    for (;;) ::pause();
+    if (running) AwaitExit(**running);
+    ::_exit(1);
   }
   std::string text;
   os::Fd pipe(::dup(reader.get()));
-  while (text.find("up\n") == std::string::npos) ReadPipe(pipe, text, "up\n");
+  while (text.find("up\n") == std::string::npos) {
+    ASSERT_EQ(::waitpid(parent, nullptr, WNOHANG), 0) << "the box did not start";
+    ReadPipe(pipe, text, "up\n");
+  }
   ::kill(parent, SIGKILL);
   ::waitpid(parent, nullptr, 0);
   // The end of the pipe comes when the last process that holds it is gone.

@@ -126,6 +126,8 @@ std::string FormatInsidePlan(const InsidePlan& plan) {
                       {"limits", ToObject(launch.limits)},
                       {"out", plan.out},
                       {"err", plan.err},
+                      {"filter", plan.filter},
+                      {"writable", json::array(plan.writable.begin(), plan.writable.end())},
                       {"network", static_cast<int>(plan.network)}};
   return ToJson(json::value(std::move(object)));
 }
@@ -138,6 +140,10 @@ Result<std::optional<InsidePlan>> ParseInsidePlan(std::string_view text) {
   plan.launch.working_dir = Text(object, "workingDir");
   VM0_ASSIGN(plan.out, Number(object, "out"));
   VM0_ASSIGN(plan.err, Number(object, "err"));
+  VM0_ASSIGN(plan.filter, Number(object, "filter"));
+  VM0_ASSIGN(const json::array* writable, ArrayField(object, "writable", "plan."));
+  if (writable == nullptr) return Fail(Code::kBadRequest, "plan.writable is missing");
+  for (const auto& folder : *writable) plan.writable.emplace_back(folder.as_string());
   VM0_ASSIGN(const std::int64_t network, Number(object, "network"));
   plan.network = static_cast<Network>(network);
   VM0_ASSIGN(plan.launch.limits, ReadLimits(object));

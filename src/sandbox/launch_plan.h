@@ -38,6 +38,8 @@ struct InsidePlan {
   AgentLaunch launch;
   int out = -1;  // descriptors: the agent's output
   int err = -1;
+  int filter = -1;                    // the agent's system call filter
+  std::vector<std::string> writable;  // the folders that the agent may write below
   Network network = Network::kNone;
 };
 std::string FormatInsidePlan(const InsidePlan& plan);
