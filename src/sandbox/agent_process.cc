@@ -138,7 +138,11 @@ std::string HintOf(const AgentLaunch& launch, int error_number) {
   std::filesystem::path file = launch.executable;
   if (file.is_relative()) file = launch.working_dir / file;
   const auto interpreter = ReadInterpreter(file);
-  return interpreter ? " (its interpreter is " + interpreter->path + ")" : "";
+  const std::string what = interpreter ? "its interpreter is " + interpreter->path : "";
+  if (!launch.confinement) return what.empty() ? "" : " (" + what + ")";
+  return " (" + what + (what.empty() ? "" : ", and ") +
+         "the sandbox shows /usr, the workspace, the home and the program that the agent's config "
+         "names)";
 }
 
 Error ErrorOfFailure(const AgentLaunch& launch, const StepFailure& failure) {

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <system_error>
 
 #include "os/process.h"
 #include "sandbox/installation.h"
@@ -20,6 +22,11 @@ constexpr std::array<const char*, 5> kSystem = {"/usr", "/bin", "/sbin", "/lib",
 
 bool LiesIn(const fs::path& path, const fs::path& folder) {
   return std::ranges::mismatch(path, folder).in2 == folder.end();
+}
+
+bool IsFile(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
 }
 
 bool IsSystem(const fs::path& path) {
@@ -52,10 +59,15 @@ class ProgramFinder {
   explicit ProgramFinder(const BoxSpec& spec) : spec_(spec) {}
 
   Result<ProgramView> Find() {
-    VM0_ASSIGN(const fs::path program, FindFile(spec_.argv.front()));
-    VM0_TRY(ShowWithInterpreter(program));
-    view_.executable = fs::canonical(program);
+    const auto program = FindFile();
+    if (!program) return AsItStands();
+    VM0_TRY(ShowWithInterpreter(*program));
+    view_.executable = fs::canonical(*program);
     return std::move(view_);
+  }
+
+  ProgramView AsItStands() const {
+    return {.executable = spec_.argv.front(), .installations = {}, .links = {}};
   }
 
  private:
@@ -64,11 +76,12 @@ class ProgramFinder {
     return path == spec_.environment.end() ? "" : path->second;
   }
 
-  Result<fs::path> FindFile(const std::string& name) const {
-    if (name.contains('/')) return fs::path(name);
-    auto found = os::FindProgram(name, Path());
-    if (!found) return Fail(Code::kIo, "execute " + name + ": not found in " + Path());
-    return fs::path(std::move(*found));
+  // The program on the host; nullopt when it can only be one of inside.
+  std::optional<fs::path> FindFile() const {
+    const std::string& name = spec_.argv.front();
+    if (!name.contains('/')) return os::FindProgram(name, Path());
+    if (!name.starts_with('/') || !IsFile(name)) return std::nullopt;
+    return name;
   }
 
   Status Show(const fs::path& program) {
@@ -103,8 +116,8 @@ class ProgramFinder {
 }  // namespace
 
 Result<ProgramView> ViewProgram(const BoxSpec& spec) {
-  if (spec.show_installation) return ProgramFinder(spec).Find();
-  return ProgramView{.executable = spec.argv.front(), .installations = {}, .links = {}};
+  ProgramFinder finder(spec);
+  return spec.show_installation ? finder.Find() : finder.AsItStands();
 }
 
 }  // namespace vm0::sandbox

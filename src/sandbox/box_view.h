@@ -27,9 +27,10 @@ struct ProgramView {
   std::vector<Link> links;  // names on PATH that would be missing
 };
 
-// argv[0] with spec.show_installation: it and its interpreter with their installations. Without:
-// argv[0] as it stands. kSandboxUnavailable when an installation can't be shown because it would be
-// `/`, a home folder, or hold or lie in the data directory; kIo when there is no such program.
+// With spec.show_installation, and argv[0] a program of the host: it and its interpreter with their
+// installations. Else argv[0] as it stands, to be found inside. kSandboxUnavailable when an
+// installation can't be shown because it would be `/`, a home folder, or hold or lie in the data
+// directory; kIo when the interpreter is missing.
 Result<ProgramView> ViewProgram(const BoxSpec& spec);
 
 }  // namespace vm0::sandbox

@@ -128,6 +128,8 @@ Status Become(const LaunchPlan& plan) {
       .writable = WritableFolders(spec),
       .network = spec.network};
   inside.launch.executable = program.executable;
+  // The first process inside is one of the agent's user, too.
+  if (inside.launch.limits.pids) ++*inside.launch.limits.pids;
   VM0_ASSIGN(const os::Fd plan_file, os::MakeMemFile("vm0-plan", FormatInsidePlan(inside)));
   VM0_ASSIGN(const os::Fd option_file, os::MakeMemFile("vm0-options", options.text()));
   if (::dup2(plan_file.get(), kPlanFd) < 0) return Fail(SystemError("place descriptors"));

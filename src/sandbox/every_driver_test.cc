@@ -146,18 +146,18 @@ std::string ReasonOf(const BoxEnd& end) { return end.end ? "it ran" : end.end.er
 TEST_P(EveryDriver, NamesTheFileThatCanNotBeExecuted) {
   TestBox box(driver());
   box.spec.argv = {"/nowhere/agent"};
-  EXPECT_EQ(ReasonOf(box.Run()), "execute /nowhere/agent: No such file or directory");
+  EXPECT_TRUE(ReasonOf(box.Run()).starts_with("execute /nowhere/agent: No such file or directory"));
   box.spec.argv = {"no-such-agent"};
   EXPECT_EQ(ReasonOf(box.Run()),
             "execute no-such-agent: not found in /usr/local/bin:/usr/bin:/bin");
   box.spec.argv = {"./agent"};
-  EXPECT_EQ(ReasonOf(box.Run()), "execute ./agent: No such file or directory");
+  EXPECT_TRUE(ReasonOf(box.Run()).starts_with("execute ./agent: No such file or directory"));
   box.spec.argv = {"/etc/passwd"};
   EXPECT_EQ(ReasonOf(box.Run()), "execute /etc/passwd: Permission denied");
   WriteScript(box.spec.workspace / "agent", "#!/nowhere/node\n");
   box.spec.argv = {"./agent"};
-  EXPECT_EQ(ReasonOf(box.Run()),
-            "execute ./agent: No such file or directory (its interpreter is /nowhere/node)");
+  EXPECT_TRUE(ReasonOf(box.Run()).starts_with(
+      "execute ./agent: No such file or directory (its interpreter is /nowhere/node"));
   WriteScript(box.spec.workspace / "agent", "no program\n");
   EXPECT_EQ(ReasonOf(box.Run()),
             "execute ./agent: Exec format error (neither a program for this machine nor a script "

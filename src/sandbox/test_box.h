@@ -91,6 +91,11 @@ class TestBox {
   }
 
   void Script(const std::string& script) { spec.argv = {"/bin/sh", "-c", script}; }
+  // The test program itself, to do inside what its main does with `argument`.
+  void ShowOurselves(const std::string& argument) {
+    spec.argv = {std::filesystem::read_symlink("/proc/self/exe"), argument};
+    spec.show_installation = true;
+  }
   std::unique_ptr<Box> Start() {
     auto box = driver_.Start(spec);
     EXPECT_TRUE(box) << box.error().message;

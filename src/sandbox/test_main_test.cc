@@ -49,10 +49,13 @@ int RunWithoutNamespaces(const std::function<void()>& test) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+[[noreturn]] void RunAttempts();  // attempts_test.cc
+
 }  // namespace vm0::sandbox
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "launch") == 0) return vm0::sandbox::LauncherMain();
+  if (argc > 1 && std::strcmp(argv[1], "attempts") == 0) vm0::sandbox::RunAttempts();
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }
