@@ -63,6 +63,7 @@ class ProgramFinder {
     if (!program) return AsItStands();
     VM0_TRY(ShowWithInterpreter(*program));
     view_.executable = fs::canonical(*program);
+    std::erase_if(view_.links, [this](const auto& link) { return IsShown(link.place); });
     return std::move(view_);
   }
 
@@ -82,6 +83,14 @@ class ProgramFinder {
     if (!name.contains('/')) return os::FindProgram(name, Path());
     if (!name.starts_with('/') || !IsFile(name)) return std::nullopt;
     return name;
+  }
+
+  // As a part of an installation: node_modules/.bin/agent.
+  bool IsShown(const fs::path& place) const {
+    std::error_code error;
+    const fs::path real = fs::canonical(place.parent_path(), error) / place.filename();
+    return std::ranges::any_of(view_.installations,
+                               [&](const fs::path& shown) { return LiesIn(real, shown); });
   }
 
   Status Show(const fs::path& program) {
