@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "agent/limits.h"
 #include "feed/feed.h"
@@ -38,6 +39,9 @@ struct ApiOptions {
   std::set<std::string> host_names;  // lower case, without port; others are answered with 421
   Unsandboxed unsandboxed = Unsandboxed::kRefused;
   SandboxLookup find_sandbox = FindNoSandbox;  // what the runner has
+  // Rules of the allow-list that every run gets on top of its own, and those that win over all.
+  std::vector<std::string> allow;
+  std::vector<std::string> deny;
 };
 
 // Every route of vm0 over one set of parts, which it borrows and which outlive it. Loop thread

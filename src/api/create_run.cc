@@ -67,11 +67,13 @@ Status CheckUnsandboxed(const RunRequest& request, const RunPolicy& policy) {
 
 // The network of a run in a box, and its list.
 Status ChooseNetwork(const RunRequest& request, const agent::Config& config,
-                     const agent::Adapter& adapter, agent::RunSpec& spec) {
+                     const agent::Adapter& adapter, const RunPolicy& policy, agent::RunSpec& spec) {
   spec.network = request.network.value_or(config.network);
   if (spec.network.empty()) spec.network = "allowlist";
   if (spec.network == "allowlist") {
     const auto& allow = request.allow ? *request.allow : config.allow;
+    spec.allow = policy.allow;
+    spec.deny = policy.deny;
     spec.allow.insert(spec.allow.end(), allow.begin(), allow.end());
     return {};
   }
@@ -196,7 +198,7 @@ Status CheckSupervised(const RunRequest& request, const agent::Config& config,
     VM0_TRY(CheckUnsandboxed(request, policy));
     VM0_ASSIGN(spec.network, ChooseHostNetwork(request, config));
   } else {
-    VM0_TRY(ChooseNetwork(request, config, adapter, spec));
+    VM0_TRY(ChooseNetwork(request, config, adapter, policy, spec));
   }
   VM0_TRY(agent::CheckNamed(spec.limits, can, spec.sandbox));
   return CheckProgram(request, config, adapter);

@@ -28,6 +28,8 @@ struct RunPolicy {
   Unsandboxed unsandboxed = Unsandboxed::kRefused;
   SandboxLookup find_sandbox = FindNoSandbox;
   bool host_scope = false;
+  std::vector<std::string> allow = {};  // for every run with an allow-list, on top of its own
+  std::vector<std::string> deny = {};
 };
 
 // Puts request and config together (the request wins), checks what only shows then, and makes the

@@ -237,6 +237,27 @@ TEST(CreateRun, RefusesWhatNoSandboxCanHold) {
   }
 }
 
+TEST(CreateRun, TheServersRulesAreAddedToEveryAllowList) {
+  RunPolicy policy = Policy();
+  policy.find_sandbox = Bubblewrap({});
+  policy.allow = {"mirror.example"};
+  policy.deny = {"bad.example:*"};
+  const std::string config = R"(,"allow":["config.example"])";
+  const auto of_config = MakeRun(Request(R"("timeout":5)"), Command(config), policy);
+  ASSERT_TRUE(of_config) << of_config.error().message;
+  EXPECT_EQ(SpecOf(*of_config).allow,
+            (std::vector<std::string>{"mirror.example", "config.example"}));
+  EXPECT_EQ(SpecOf(*of_config).deny, std::vector<std::string>{"bad.example:*"});
+  const auto of_request =
+      MakeRun(Request(R"("allow":["request.example"])"), Command(config), policy);
+  ASSERT_TRUE(of_request) << of_request.error().message;
+  EXPECT_EQ(SpecOf(*of_request).allow,
+            (std::vector<std::string>{"mirror.example", "request.example"}));
+  const auto full = MakeRun(Request(R"("network":"full")"), Command(config), policy);
+  ASSERT_TRUE(full) << full.error().message;
+  EXPECT_TRUE(SpecOf(*full).allow.empty());
+}
+
 TEST(CreateRun, FullNetworkOverrulesTheConfig) {
   for (const char* config : {R"(,"network":"none")", R"(,"network":"allowlist","allow":["a:1"])",
                              R"(,"allow":["a:1"])"}) {

@@ -25,6 +25,7 @@ constexpr Route kRoutes[] = {
     {"GET",    "/api/agent/runs",                Access::kUser,    ListRuns},
     {"GET",    "/api/agent/runs/:id",            Access::kUser,    GetRun},
     {"GET",    "/api/agent/runs/:id/events",     Access::kUser,    GetEvents},
+    {"GET",    "/api/agent/runs/:id/network",    Access::kUser,    GetNetwork},
     {"POST",   "/api/agent/runs/:id/cancel",     Access::kUser,    PostCancel},
     {"GET",    "/api/agent/secrets",             Access::kUser,    ListSecrets},
     {"PUT",    "/api/agent/secrets/:id",         Access::kUser,    PutSecret},

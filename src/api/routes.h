@@ -22,6 +22,8 @@ asio::awaitable<Result<Answer>> GetRun(Call& call);
 asio::awaitable<Result<Answer>> PostCancel(Call& call);
 // events_routes.cc
 asio::awaitable<Result<Answer>> GetEvents(Call& call);
+// network_route.cc
+asio::awaitable<Result<Answer>> GetNetwork(Call& call);
 // webhook_routes.cc
 asio::awaitable<Result<Answer>> PostEvents(Call& call);
 asio::awaitable<Result<Answer>> PostStart(Call& call);

@@ -63,7 +63,8 @@ Result<run::NewRun> ParseNewRun(const Call& call) {
                                            ? FindById(call, *request.agent_config_id)
                                            : FindByName(call, *request.agent));
   const ApiOptions& options = call.context.options;
-  const RunPolicy policy{options.unsandboxed, options.find_sandbox, call.principal.host_scope};
+  const RunPolicy policy{options.unsandboxed, options.find_sandbox, call.principal.host_scope,
+                         options.allow, options.deny};
   VM0_ASSIGN(run::NewRun run, MakeRun(request, chosen, policy));
   run.user_id = call.principal.user_id;
   run.idempotency_key = key;

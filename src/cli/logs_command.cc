@@ -36,10 +36,7 @@ asio::awaitable<void> LeaveOnCtrlC(Session& session) {
 void CutPage(client::EventPage& page, Selection selection, std::int64_t left) {
   std::size_t keep = 0;
   for (; keep < page.events.size() && left > 0; ++keep) {
-    const auto source = page.events[keep].source;
-    const bool counts = selection == Selection::kAll || source == event::Source::kStderr ||
-                        source == event::Source::kVm0;
-    if (counts) --left;
+    if (IsSelected(selection, page.events[keep])) --left;
   }
   page.events.resize(keep);
 }
@@ -79,6 +76,7 @@ struct LogsArguments {
   std::optional<std::int64_t> since;
   std::optional<std::int64_t> limit;
   bool system = false;
+  bool network = false;
   ShowArguments show;
   PollArguments poll;
 
@@ -88,12 +86,18 @@ struct LogsArguments {
     parser.Number("--since", since, 0, "N", "Only events after number N");
     parser.Number("--limit", limit, 1, "N", "At most N events");
     parser.Flag("--system", system, "Only stderr and what vm0 itself says");
+    parser.Flag("--network", network, "Only what the agent did on the network, refused or not");
+    parser.Exclusive({"--system", "--network"});
     parser.Flag("--full", show.full, "Cut nothing");
     parser.Flag("--json", show.json, "One event a line, as the API gives it");
     parser.Flag("--raw", show.raw, "The agent's stdout, byte for byte");
     parser.Exclusive({"--full", "--json", "--raw"});
     parser.Flag("-v,--verbose", show.verbose, "Show the time between events");
     poll.Declare(parser);
+  }
+  Selection Selected() const {
+    if (system) return Selection::kSystem;
+    return network ? Selection::kNetwork : Selection::kAll;
   }
 };
 
@@ -109,7 +113,7 @@ int LogsCommand(Context& context) {
   LogsOptions options{.run_id = arguments.run_id,
                       .follow = arguments.follow,
                       .since = arguments.since.value_or(0),
-                      .selection = arguments.system ? Selection::kSystem : Selection::kAll,
+                      .selection = arguments.Selected(),
                       .show = arguments.show.Read(),
                       .poll = *poll};
   if (arguments.limit) options.limit = *arguments.limit;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/host_rule.h"
 #include "base/text.h"
 
 namespace vm0::cli {
@@ -98,6 +99,14 @@ ShowOptions ShowArguments::Read() const {
   return options;
 }
 
+Result<std::vector<std::string>> Rules(std::string_view option, std::vector<std::string> rules) {
+  for (const std::string& rule : rules) {
+    if (const auto parsed = ParseHostRule(rule); !parsed)
+      return Fail(Code::kBadRequest, std::string(option) + ": " + parsed.error().message);
+  }
+  return rules;
+}
+
 void RunArguments::Declare(ArgumentParser& parser) {
   parser.Positional("agent", agent, Need::kRequired,
                     "A built-in agent (claude-code), a config's name or id, or a YAML file");
@@ -114,6 +123,8 @@ void RunArguments::Declare(ArgumentParser& parser) {
   parser.Text("--sandbox", sandbox, "NAME",
               "How the agent is isolated; today only by none, which is no isolation");
   parser.Text("--network", network, "NAME", "none, allowlist or full");
+  parser.List("--allow", allow, "RULE",
+              "A host that the agent may reach, as example.com:443; in place of the config's list");
   parser.Flag("--partial", partial, "Show text while it is written");
   parser.Flag("--full", show.full, "Cut nothing");
   parser.Flag("--json", show.json, "One event a line, as the API gives it");
@@ -152,6 +163,7 @@ Result<RunOptions> RunArguments::Read(const Environment& ours) const {
   if (sandbox && sandbox->empty()) return Fail(Code::kBadRequest, "--sandbox needs a name");
   options.sandbox = sandbox.value_or("");
   VM0_ASSIGN(options.network, OneOf(network, "--network", {"none", "allowlist", "full"}));
+  VM0_ASSIGN(options.allow, Rules("--allow", allow));
   options.detach = detach;
   options.partial = partial;
   options.show = show.Read();

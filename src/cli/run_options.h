@@ -47,6 +47,7 @@ struct RunOptions {
   std::optional<Seconds> timeout;
   std::string sandbox;  // empty: the config's or the server's
   std::string network;
+  std::vector<std::string> allow;  // rules; empty: the config's
   bool partial = false;
   ShowOptions show;
   PollOptions poll;
@@ -58,6 +59,9 @@ struct RunOptions {
 Result<std::pair<std::string, std::string>> ParseAssignment(const std::string& text);
 // "DIR", "DIR:copy", "DIR:ro", "DIR:rw". A folder whose name ends like a mode: write the mode.
 Result<agent::Workspace> ParseWorkspace(const std::string& text);
+
+// The rules as they are, once each of them can be read (base/host_rule.h).
+Result<std::vector<std::string>> Rules(std::string_view option, std::vector<std::string> rules);
 
 // The raw arguments of the options below; declared with the parser, then turned into their meaning.
 struct PollArguments {
@@ -90,6 +94,7 @@ struct RunArguments {
   std::optional<std::string> timeout;
   std::optional<std::string> sandbox;
   std::optional<std::string> network;
+  std::vector<std::string> allow;
   bool partial = false;
   ShowArguments show;
   PollArguments poll;

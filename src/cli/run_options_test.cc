@@ -111,6 +111,9 @@ TEST(RunOptions, TheLongestPauseIsNeverBelowTheFirst) {
 TEST(RunOptions, NetworkIsOneOfThree) {
   EXPECT_EQ(ReadOptions({"--network", "none"})->network, "none");
   EXPECT_THAT(ErrorFor({"--network", "some"}), HasSubstr("allowlist"));
+  EXPECT_EQ(ReadOptions({"--allow", "a.example", "--allow", "10.0.0.0/8:80"})->allow,
+            (std::vector<std::string>{"a.example", "10.0.0.0/8:80"}));
+  EXPECT_THAT(ErrorFor({"--allow", "https://a"}), HasSubstr("--allow: rule \"https://a\""));
 }
 
 }  // namespace

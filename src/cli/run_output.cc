@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "cli/network_line.h"
 #include "event/classify.h"
 #include "term/sanitize.h"
 
@@ -46,7 +47,7 @@ RunOutput::RunOutput(Output& output, ShowOptions options, Text text, Selection s
 asio::awaitable<Status> RunOutput::Show(const client::EventPage& page) {
   if (!dialect_) dialect_ = DialectOf(page.dialect);
   for (const auto& event : page.events) {
-    if (!IsSelected(event.source)) continue;
+    if (!IsSelected(selection_, event)) continue;
     ++shown_;
     Add(event);
   }
@@ -58,9 +59,16 @@ asio::awaitable<Status> RunOutput::Finish() {
   return Flush();
 }
 
-bool RunOutput::IsSelected(event::Source source) const {
-  return selection_ == Selection::kAll || source == event::Source::kStderr ||
-         source == event::Source::kVm0;
+bool IsSelected(Selection selection, const client::ReceivedEvent& event) {
+  switch (selection) {
+    case Selection::kSystem:
+      return event.source == event::Source::kStderr || event.source == event::Source::kVm0;
+    case Selection::kNetwork:
+      return NetworkEventOf(event).has_value();
+    case Selection::kAll:
+      break;
+  }
+  return true;
 }
 
 void RunOutput::Add(const client::ReceivedEvent& event) {
@@ -90,21 +98,29 @@ void RunOutput::AddText(const client::ReceivedEvent& event) {
       Append(false, renderer_.RenderLine(event.source, event::LineOf(event.data)));
       return;
     case event::Source::kStderr:
-    case event::Source::kVm0: {
-      const bool is_vm0 = event.source == event::Source::kVm0;
-      const std::string text = is_vm0 ? TextOfVm0Event(event.data) : event::LineOf(event.data);
-      Append(false, renderer_.CloseLine());
-      Append(selection_ == Selection::kAll, renderer_.RenderLine(event.source, text));
-      return;
-    }
+    case event::Source::kVm0:
+      return AddNotice(event);
   }
+}
+
+void RunOutput::AddNotice(const client::ReceivedEvent& event) {
+  if (const auto network = NetworkEventOf(event)) {
+    if (selection_ == Selection::kNetwork)
+      return Append(false, FormatNetworkLine(*network, event.created_at, output_.out.colour()));
+    const bool is_shown = selection_ == Selection::kSystem || options_.verbose;
+    if (!is_shown && !IsRefusal(*network)) return;
+  }
+  const bool is_vm0 = event.source == event::Source::kVm0;
+  const std::string text = is_vm0 ? TextOfVm0Event(event.data) : event::LineOf(event.data);
+  Append(false, renderer_.CloseLine());
+  Append(selection_ == Selection::kAll, renderer_.RenderLine(event.source, text));
 }
 
 void RunOutput::AddRaw(const client::ReceivedEvent& event) {
   const bool is_agent = event.source == event::Source::kAgent;
   const bool is_line = event.source == event::Source::kStdout ||
                        (selection_ == Selection::kSystem && event.source == event::Source::kStderr);
-  const bool is_vm0 = selection_ == Selection::kSystem && event.source == event::Source::kVm0;
+  const bool is_vm0 = selection_ != Selection::kAll && event.source == event::Source::kVm0;
   if (!is_agent && !is_line && !is_vm0) return;
   const std::string line = is_line ? event::LineOf(event.data) : event.data;
   Append(false, is_terminal_ ? term::SanitizeLine(line) : line);

@@ -17,14 +17,18 @@ namespace vm0::cli {
 // Which events are shown.
 enum class Selection {
   kAll,
-  kSystem,  // of source stderr and vm0 only, on stdout
+  kSystem,   // of source stderr and vm0 only, on stdout
+  kNetwork,  // what the agent did on the network only, on stdout
 };
+bool IsSelected(Selection selection, const client::ReceivedEvent& event);
 
 // Whether text is shown while it is written (pieces, --partial) or when it is whole.
 enum class Text { kWhole, kPieces };
 
 // Where the events of a run go: each to stdout or stderr, in one of the formats of run_options.h.
-//   kText  agent and stdout events on stdout, rendered; stderr and vm0 events on stderr, dim
+//   kText  agent and stdout events on stdout, rendered; stderr and vm0 events on stderr, dim; of
+//   the
+//          network only what was refused, unless verbose
 //   kJson  the API's envelope of each event on stdout
 //   kRaw   the bytes of agent and stdout events on stdout, as the agent wrote them
 //   kNone  nothing
@@ -48,9 +52,9 @@ class RunOutput {
     std::string bytes;
   };
 
-  bool IsSelected(event::Source source) const;
   void Add(const client::ReceivedEvent& event);
   void AddText(const client::ReceivedEvent& event);
+  void AddNotice(const client::ReceivedEvent& event);
   void AddRaw(const client::ReceivedEvent& event);
   void Append(bool to_stderr, std::string_view bytes);
   asio::awaitable<Status> Flush();

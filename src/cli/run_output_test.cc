@@ -103,6 +103,42 @@ TEST_F(RunOutputTest, QuietShowsNothing) {
   EXPECT_EQ(shown.out + shown.err, "");
 }
 
+client::EventPage NetworkPage() {
+  client::EventPage page = SamplePage();
+  page.events.push_back(EventOf(
+      6, Source::kVm0,
+      R"({"type":"vm0","event":"network","message":"GET a.example:80/x: 200","method":"GET",)"
+      R"("host":"a.example:80","path":"/x","status":200,"sent":1,"received":2,"ms":3})"));
+  page.events.push_back(
+      EventOf(7, Source::kVm0,
+              R"({"type":"vm0","event":"network","message":"CONNECT b\u001b[2J:443: no",)"
+              R"("method":"CONNECT","host":"b\u001b[2J:443","path":"","status":403,"sent":0,)"
+              R"("received":0,"ms":0,"refusal":"no","times":9})"));
+  return page;
+}
+
+TEST_F(RunOutputTest, OfTheNetworkOnlyRefusalsAreShown) {
+  const Shown shown = Show({}, NetworkPage());
+  EXPECT_EQ(shown.out.find("a.example"), std::string::npos);
+  EXPECT_EQ(shown.err.find("a.example"), std::string::npos);
+  EXPECT_THAT(shown.err, HasSubstr("CONNECT b\xe2\x90\x9b[2J:443: no\n"));
+  EXPECT_THAT(Show({.verbose = true}, NetworkPage()).err, HasSubstr("GET a.example:80/x: 200\n"));
+}
+
+TEST_F(RunOutputTest, TheNetworkAloneIsAListOnStdout) {
+  const Shown text = Show({}, NetworkPage(), Selection::kNetwork);
+  EXPECT_EQ(
+      text.out,
+      "1970-01-01T00:00:00.000Z  200  GET      a.example:80/x  "
+      "sent 1 B, received 2 B, 3 ms\n"
+      "1970-01-01T00:00:00.000Z  403  CONNECT  b\xe2\x90\x9b[2J:443  refused: no (9 times)\n");
+  EXPECT_EQ(text.err, "");
+  EXPECT_EQ(shown_events_, 2);
+  const Shown json = Show({.format = Format::kJson}, NetworkPage(), Selection::kNetwork);
+  EXPECT_EQ(json.out,
+            NetworkPage().events[5].envelope + "\n" + NetworkPage().events[6].envelope + "\n");
+}
+
 TEST_F(RunOutputTest, SystemSelectsStderrAndVm0ForStdout) {
   const Shown text = Show({}, SamplePage(), Selection::kSystem);
   EXPECT_THAT(text.out, HasSubstr("a warning\n"));

@@ -136,6 +136,8 @@ void AddChoices(const RunOptions& options, const FoundAgent& agent, RunRequest& 
   if (options.timeout) body["timeout"] = options.timeout->count();
   if (!options.sandbox.empty()) body["sandbox"] = options.sandbox;
   if (!options.network.empty()) body["network"] = options.network;
+  if (!options.allow.empty())
+    body["allow"] = json::array(options.allow.begin(), options.allow.end());
   if (options.partial) body["partial"] = true;
   const std::string& sandbox = options.sandbox.empty() ? agent.config.sandbox : options.sandbox;
   if (sandbox == "none")

@@ -17,6 +17,7 @@
 #include "cli/exit.h"
 #include "cli/interrupts.h"
 #include "cli/parse_arguments.h"
+#include "cli/run_options.h"
 #include "cli/server_log.h"
 #include "cli/server_process.h"
 #include "cli/version.h"
@@ -36,6 +37,8 @@ struct ServeArguments {
   std::optional<std::string> store;
   std::optional<std::string> public_url;
   bool allow_unsandboxed = false;
+  std::vector<std::string> allow;
+  std::vector<std::string> deny;
   bool on_demand = false;
   std::optional<std::int64_t> ready_fd;
 
@@ -46,6 +49,9 @@ struct ServeArguments {
     parser.Text("--public-url", public_url, "URL", "How others reach this server");
     parser.Flag("--allow-unsandboxed", allow_unsandboxed,
                 "Let runs ask for --sandbox none: their agents can do all that this user can");
+    parser.List("--allow", allow, "RULE",
+                "A host that every run may reach on top of its own list, as example.com:443");
+    parser.List("--deny", deny, "RULE", "A host that no run may reach, whatever it is allowed");
     parser.Flag("--on-demand", on_demand,
                 "For clients that start their own server: exit when idle");
     parser.Number("--ready-fd", ready_fd, 3, "FD", "Where to write \"ready <url>\"");
@@ -85,6 +91,8 @@ Result<ServerOptions> ServeArguments::Read(const Environment& environment) const
     options.started_by = StartedBy::kClient;
     options.unsandboxed = api::Unsandboxed::kWhenAsked;
   }
+  VM0_ASSIGN(options.allow, Rules("--allow", allow));
+  VM0_ASSIGN(options.deny, Rules("--deny", deny));
   if (allow_unsandboxed) options.unsandboxed = api::Unsandboxed::kAllowed;
   return options;
 }

@@ -73,7 +73,9 @@ void ServerProcess::MakeApi() {
   api::ApiOptions api_options{.version = std::string(kVersion),
                               .host_names = HostNames(),
                               .unsandboxed = options_.unsandboxed,
-                              .find_sandbox = SandboxCheck()};
+                              .find_sandbox = SandboxCheck(),
+                              .allow = options_.allow,
+                              .deny = options_.deny};
   const api::Api::Parts parts{*database_, *feed_, *runs_, *box_, clock_};
   api_ = std::make_unique<api::Api>(parts, std::move(api_options), std::move(handover));
 }

@@ -39,6 +39,9 @@ struct ServerOptions {
   std::string public_host;  // another name that requests may be meant for; empty for none
   StartedBy started_by = StartedBy::kUser;
   api::Unsandboxed unsandboxed = api::Unsandboxed::kRefused;
+  // Rules for the allow-list of every run.
+  std::vector<std::string> allow;
+  std::vector<std::string> deny;
   int self_fd = -1;  // our executable (os::OpenSelf)
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's way to its LLM without its credentials.
 #include "egress/proxy_fixture.h"
+#include "http/tls_server.h"
 
 namespace vm0::egress {
 namespace {
@@ -169,6 +170,38 @@ TEST_F(GatewayTest, AShortCredentialDoesNotGarbleAnswers) {
   EXPECT_THAT(peer.ReadUntil("\r\n\r\n"), HasSubstr("x-api-key: test\r\n"));
   peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\na test");
   EXPECT_THAT(agent.ReadResponse(), EndsWith("a test"));
+}
+
+class TlsGatewayTest : public GatewayTest {
+ protected:
+  // What the agent gets from a server that is `identity` and is called localhost.
+  std::string AskOverTls(const http::Identity& identity) {
+    http::TlsServer tls_server(identity);
+    Gateway gateway = MakeGateway();
+    gateway.upstream = http::Endpoint::Parse("https://localhost:" + tls_server.port()).value();
+    resolver->names["localhost"] = {{"127.0.0.1"}};
+    Start({}, gateway);
+    auto agent = Agent();
+    agent.Send("GET / HTTP/1.1\r\nx-api-key: " + std::string(kPlaceholder) + "\r\n\r\n");
+    const std::string answer = agent.ReadResponse();
+    agent.Close();
+    proxy->Stop();
+    Poll();
+    return answer;
+  }
+};
+
+TEST_F(TlsGatewayTest, AsksOverTlsByName) {
+  const auto identity = http::MakeIdentity("localhost");
+  const http::TrustedIdentity trusted(identity);
+  EXPECT_THAT(AskOverTls(identity), AllOf(StartsWith("HTTP/1.1 200 "), EndsWith("localhost")));
+}
+
+TEST_F(TlsGatewayTest, TellsNothingToAServerThatNobodyTrusts) {
+  const http::TrustedIdentity trusted(http::MakeIdentity("localhost"));
+  EXPECT_THAT(AskOverTls(http::MakeIdentity("localhost")),
+              AllOf(StartsWith("HTTP/1.1 502 "), HasSubstr("certificate")));
+  EXPECT_THAT(AskOverTls(http::MakeIdentity("other.example")), StartsWith("HTTP/1.1 502 "));
 }
 
 TEST_F(GatewayTest, AnUpstreamThatIsNotThereIs502) {
