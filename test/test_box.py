@@ -55,8 +55,8 @@ def test_a_copied_folder_is_what_claude_code_works_on(run_claude, mock, vm0):
 
 # Looks for a key wherever a program inside can look: prints where it found it.
 HUNT = r"""
-key=$1
-found() { echo "FOUND in $1"; }
+key=THE_KEY
+found() { echo FO""UND in $1; }
 env | grep -q -- "$key" && found environment
 for p in /proc/[0-9]*; do
   for f in environ cmdline maps; do
@@ -70,7 +70,7 @@ echo hunted
 
 def test_no_key_is_readable_inside(run_claude, mock, vm0):
     # The key in two halves: what looks for it must not be what is found.
-    hunt = HUNT.replace("$1", KEY[:20] + '""' + KEY[20:])
+    hunt = HUNT.replace("THE_KEY", KEY[:20] + '""' + KEY[20:])
     turns = [tool_turn(("Bash", {"command": hunt, "description": "hunt"})),
              tool_turn(("Bash", {"command": "echo key=$ANTHROPIC_API_KEY base=$ANTHROPIC_BASE_URL",
                                  "description": "show"})), text_turn("ok")]
