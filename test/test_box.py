@@ -78,7 +78,7 @@ def test_no_key_is_readable_inside(run_claude, mock, vm0):
     done = run_claude(llm).finish()
     assert done.code == 0, done
     assert b"hunted" in done.stdout and b"FOUND" not in done.stdout, done
-    shown = re.search(rb"key=(\S+) base=(\S+)", done.stdout)
+    shown = re.search(rb"key=(sk\S+) base=(\S+)", done.stdout)
     assert shown.group(1) != KEY.encode() and len(shown.group(1)) == len(KEY)
     assert shown.group(2) == b"http://127.0.0.1:3128"
     # And yet the LLM was asked with the real one.

@@ -295,13 +295,16 @@ def test_the_run_sees_a_user_and_a_home_of_its_own(world):
 
 
 def test_a_run_never_gets_another_box_than_it_asked_for(vm0):
-    """bwrap is not to be found: no fall-back."""
-    tools = os.path.join(vm0.files, "bin")
-    os.mkdir(tools)
-    for name in ("sh", "true"):
-        os.symlink(f"/bin/{name}", os.path.join(tools, name))
-    vm0.serve(env={"PATH": tools})
-    done = run_boxed(vm0, "echo ran")
+    refusing = vm0.path("vm0-refused")
+    with open(refusing, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\nexec "{vm0_module.HERE}/no_user_namespaces" '
+                   f'"{vm0_module.BINARY}" "$@"\n')
+    os.chmod(refusing, 0o755)
+    vm0.serve(binary=refusing)
+    done = run_boxed(vm0, "echo ran >ran; echo ran")
     assert done.code == 6, done
     assert b"ran" not in done.stdout
-    assert b"bubblewrap" in done.stderr and b"install" in done.stderr, done
+    assert b"user namespaces" in done.stderr and b"max_user_namespaces" in done.stderr, done
+    checked = vm0.start("doctor", binary=refusing).finish()
+    assert checked.code == 6, checked
+    assert b"max_user_namespaces" in checked.stdout, checked
