@@ -13,6 +13,7 @@
 #include "sandbox/control_socket.h"
 #include "sandbox/launch_plan.h"
 #include "sandbox/launcher_process.h"
+#include "sandbox/namespace_refusal.h"
 #include "sandbox/preflight.h"
 
 namespace vm0::sandbox {
@@ -26,6 +27,12 @@ struct RunIdentity {
   std::string name;
   std::optional<uid_t> uid;
 };
+
+// What bwrap says where it gets no namespaces, or no rights in them.
+bool IsNamespaceRefusal(std::string_view words) {
+  return words.contains("namespace") || words.contains("uid map") || words.contains("loopback") ||
+         words.contains("propagation");
+}
 
 class BubblewrapBox final : public Box {
  public:
@@ -41,9 +48,10 @@ class BubblewrapBox final : public Box {
     if (!AwaitReadable(exit_fd(), kKillPatienceMs)) {
       (void)os::SignalPidFd(bwrap_.child.pidfd.get(), SIGKILL);
       (void)AwaitReadable(exit_fd(), kKillPatienceMs);
-      EndOrphans();
     }
-    ::waitpid(bwrap_.child.pid, nullptr, WNOHANG);
+    int status = 0;
+    const bool reaped = ::waitpid(bwrap_.child.pid, &status, WNOHANG) == bwrap_.child.pid;
+    if (!reaped || WIFSIGNALED(status)) EndOrphans();
   }
 
   os::Fd& stdout_pipe() override { return bwrap_.out; }
@@ -95,7 +103,9 @@ class BubblewrapBox final : public Box {
   static Error Explain(const os::ExitStatus& end, const std::string& text) {
     const std::string_view words = TrimAscii(text);
     if (!words.empty()) {
-      return {Code::kSandboxUnavailable, "sandbox bubblewrap: " + std::string(words)};
+      std::string message = "sandbox bubblewrap: " + std::string(words);
+      if (IsNamespaceRefusal(words)) message += "; " + ExplainNamespaceRefusal();
+      return {Code::kSandboxUnavailable, std::move(message)};
     }
     if (end.signal == 0 && end.code <= 128) {
       return {Code::kSandboxUnavailable,
