@@ -112,7 +112,9 @@ def test_another_host_is_refused_and_seen_in_the_network_log(run_claude, mock, v
     assert any("CONNECT" in line and "evil.example:443" in line for line in lines), lines
     assert any("/v1/messages" in line and " 200" in line for line in lines), lines
     entries = vm0.http.get(f"/api/agent/runs/{run_id}/network").json["entries"]
-    assert [entry["host"] for entry in entries if entry.get("refusal")] == [
+    # Old versions ask their maker's host about themselves, whatever their endpoint is.
+    refused = [entry["host"] for entry in entries if entry.get("refusal")]
+    assert [host for host in refused if not host.startswith("api.anthropic.com")] == [
         "evil.example:80", "evil.example:443"]
 
 
