@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "os/signal_name.h"
+#include "sandbox/control_group.h"
 #include "sandbox/control_socket.h"
 #include "sandbox/launch_plan.h"
 #include "sandbox/launcher_process.h"
@@ -36,8 +37,10 @@ bool IsNamespaceRefusal(std::string_view words) {
 
 class BubblewrapBox final : public Box {
  public:
-  BubblewrapBox(RunIdentity run, LauncherProcess bwrap, os::Fd control, os::Fd proxy)
+  BubblewrapBox(RunIdentity run, std::unique_ptr<ControlGroup> group, LauncherProcess bwrap,
+                os::Fd control, os::Fd proxy)
       : run_(std::move(run)),
+        group_(std::move(group)),
         bwrap_(std::move(bwrap)),
         control_(std::move(control)),
         proxy_(std::move(proxy)) {}
@@ -59,7 +62,7 @@ class BubblewrapBox final : public Box {
   int exit_fd() const override { return bwrap_.child.pidfd.get(); }
   void Signal(int signal) override { SendOrder(control_.get(), signal); }
   os::Fd& proxy_channel() override { return proxy_; }
-  Usage usage() const override { return {}; }
+  Usage usage() const override { return group_->usage(); }
 
   void Kill() override {
     killed_ = true;
@@ -92,6 +95,7 @@ class BubblewrapBox final : public Box {
 
   // After a death of bwrap that it could not pass on.
   void EndOrphans() {
+    group_->Kill();
     if (const os::Fd* first = FirstProcess()) {
       (void)os::SignalPidFd(first->get(), SIGKILL);
       (void)AwaitReadable(first->get(), kKillPatienceMs);
@@ -116,6 +120,7 @@ class BubblewrapBox final : public Box {
   }
 
   RunIdentity run_;
+  std::unique_ptr<ControlGroup> group_;
   LauncherProcess bwrap_;
   os::Fd control_;
   os::Fd proxy_;
@@ -131,20 +136,27 @@ class Bubblewrap final : public Driver {
   std::string_view name() const override { return "bubblewrap"; }
   bool isolates() const override { return true; }
   Enforceable CanEnforce() const override {
-    return {.pids = true, .open_files = true, .file_bytes = true};
+    const Enforceable groups = ProbeGroups();
+    return {.memory = groups.memory,
+            .pids = true,
+            .cpu = groups.cpu,
+            .open_files = true,
+            .file_bytes = true};
   }
   Status Preflight() const override { return TryOut(*this, Network::kAllowlist); }
 
   Result<std::unique_ptr<Box>> Start(const BoxSpec& spec) const override {
     VM0_TRY(CheckRunUser(name(), spec));
     VM0_ASSIGN(const std::string bwrap, FindBubblewrap());
-    const LaunchPlan plan{.parent = ::getpid(), .bubblewrap = bwrap, .box = spec};
+    VM0_ASSIGN(auto group, ControlGroup::Make(FindPlaces(), GroupName(spec.name), spec.limits));
+    const LaunchPlan plan{
+        .parent = ::getpid(), .bubblewrap = bwrap, .groups = group->folders(), .box = spec};
     VM0_ASSIGN(ControlSockets control, MakeControlSockets());
     VM0_ASSIGN(ControlSockets proxy, MakeControlSockets());
     VM0_ASSIGN(LauncherProcess launcher, SpawnLauncher(plan, {{kControlFd, control.theirs.get()},
                                                               {kProxyFd, proxy.theirs.get()}}));
     if (spec.network != Network::kAllowlist) proxy.ours.Close();
-    return std::make_unique<BubblewrapBox>(RunIdentity{spec.name, spec.run_uid},
+    return std::make_unique<BubblewrapBox>(RunIdentity{spec.name, spec.run_uid}, std::move(group),
                                            std::move(launcher), std::move(control.ours),
                                            std::move(proxy.ours));
   }

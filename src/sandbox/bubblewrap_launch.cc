@@ -14,6 +14,7 @@
 #include "os/process.h"
 #include "sandbox/box_view.h"
 #include "sandbox/bubblewrap_options.h"
+#include "sandbox/control_group.h"
 #include "sandbox/mounts.h"
 #include "sandbox/seccomp_filter.h"
 #include "sandbox/shelf.h"
@@ -112,6 +113,7 @@ Error Execute(const LaunchPlan& plan, const os::Fd& options, const os::Fd& self)
 
 Status Become(const LaunchPlan& plan) {
   const BoxSpec& spec = plan.box;
+  for (const auto& group : plan.groups) VM0_TRY(JoinGroup(group));
   VM0_ASSIGN(const os::Fd self, os::OpenSelf());
   if (spec.run_uid) VM0_TRY(CheckSelf(self));
   VM0_ASSIGN(const ProgramView program, ViewProgram(spec));

@@ -86,6 +86,9 @@ std::string FormatPlan(const LaunchPlan& plan) {
                       {"network", static_cast<int>(box.network)},
                       {"limits", ToObject(box.limits)}};
   if (box.run_uid) object["runUid"] = *box.run_uid;
+  json::array groups;
+  for (const auto& group : plan.groups) groups.emplace_back(group.native());
+  object["groups"] = std::move(groups);
   return ToJson(json::value(std::move(object)));
 }
 
@@ -102,6 +105,10 @@ Result<LaunchPlan> ParsePlan(std::string_view text) {
   VM0_ASSIGN(const std::int64_t network, Number(object, "network"));
   plan.box.network = static_cast<Network>(network);
   plan.bubblewrap = Text(object, "bubblewrap");
+  VM0_ASSIGN(const json::array* groups, ArrayField(object, "groups", "plan."));
+  for (const auto& group : groups ? *groups : json::array()) {
+    plan.groups.emplace_back(std::string(group.as_string()));
+  }
   plan.box.name = Text(object, "name");
   const json::value* shows = object.if_contains("showInstallation");
   plan.box.show_installation = shows != nullptr && shows->is_bool() && shows->get_bool();

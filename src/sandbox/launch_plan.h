@@ -3,9 +3,11 @@
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "os/process.h"
@@ -26,7 +28,8 @@ inline constexpr int kKillSignal = 10;  // SIGUSR1
 // A box to be made, and by whom: the launcher ends when `parent` is not its parent any more.
 struct LaunchPlan {
   pid_t parent = 0;
-  std::string bubblewrap;  // the bwrap to do it with; empty: no isolation
+  std::string bubblewrap;                          // the bwrap to do it with; empty: no isolation
+  std::vector<std::filesystem::path> groups = {};  // control groups to join (ControlGroup::folders)
   BoxSpec box;
 };
 // JSON, version 1.

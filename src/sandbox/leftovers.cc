@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "os/file.h"
+#include "sandbox/control_group.h"
 #include "sandbox/process_tree.h"
 #include "sandbox/sandbox.h"
 
@@ -77,7 +78,10 @@ Result<int> KillLeftovers(const std::string& run_id, std::optional<uid_t> run_ui
   int killed = 0;
   for (;;) {
     const auto left = FindProcesses(is_left);
-    if (left.empty()) return killed;
+    if (left.empty()) {
+      RemoveGroup(GroupName(run_id));
+      return killed;
+    }
     if (std::chrono::steady_clock::now() >= deadline) {
       return Fail(Code::kIo, "process " + std::to_string(left.front().pid) + " of run " + run_id +
                                  " can't be killed");

@@ -49,6 +49,7 @@ Status TryOut(const Driver& driver, Network network) {
   const ScratchFolder folder;
   if (!folder.made()) return Fail(SystemError("make", folder.path()));
   BoxSpec spec;
+  spec.name = std::filesystem::path(folder.path()).filename();
   spec.argv = {"/bin/true"};
   spec.home = spec.workspace = spec.tmp = folder.path();
   spec.network = network;

@@ -137,7 +137,8 @@ std::vector<std::string_view> DriverNames();
 
 // Kills what an earlier process of ours may have left of a run whose supervisor is dead: everything
 // that runs under `run_uid`, or else has VM0_RUN_ID=<run_id> in its environment and our uid. Gives
-// how many there were. Blocks until they are gone; kIo when some are not after 10 s.
+// how many there were. Removes its control group, too. Blocks until they are gone; kIo when some
+// are not after 10 s.
 Result<int> KillLeftovers(const std::string& run_id, std::optional<uid_t> run_uid);
 // Whether anything runs under that uid.
 bool HasProcesses(uid_t uid);

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "sandbox/control_group.h"
 #include "sandbox/sandbox.h"
 
 namespace vm0::sandbox {
@@ -89,6 +90,11 @@ class TestBox {
     EXPECT_EQ(::chown(spec.workspace.c_str(), kTestUid, kTestUid), 0);
     EXPECT_EQ(::chown(spec.tmp.c_str(), kTestUid, kTestUid), 0);
   }
+
+  // What a test's own process has made and not lived to remove.
+  ~TestBox() { RemoveGroup(GroupName(spec.name)); }
+  TestBox(const TestBox&) = delete;
+  TestBox& operator=(const TestBox&) = delete;
 
   void Script(const std::string& script) { spec.argv = {"/bin/sh", "-c", script}; }
   // The test program itself, to do inside what its main does with `argument`.
