@@ -156,3 +156,64 @@ def test_a_secret_that_is_typed_is_not_shown(vm0, server):
     done = typing.finish()
     assert done.code == 0 and b"typed-secret" not in done.stdout, done
     assert names_of(vm0) == ["TYPED"]
+
+
+# References in configs
+
+
+def config_with(vm0, environment):
+    return vm0.config("referring", environment=environment)
+
+
+def run_with(vm0, environment, *options, **more):
+    show = json.dumps([{"show_env": sorted(environment)}])
+    return vm0.run("run", config_with(vm0, environment), show, "--sandbox", "none", "--raw", *options,
+                   **more)
+
+
+def test_references_are_taken_from_flag_then_environment_then_file_then_what_is_kept(vm0, server):
+    for name in "ABCD":
+        assert vm0.run("secret", "set", name, stdin=f"kept-value-{name}".encode()).code == 0
+    env_file = vm0.write("my.env", "B=file-value-B\nC='file-value-C'\nV=from-file\n")
+    environment = {name: "<${{ secrets.%s }}>" % name for name in "ABCD"}
+    environment["V"] = "${{ vars.V }} ${{ vars.W }}"
+    # What is masked in the output is told apart by its length here: the agent prints that.
+    lengths = {name: 'test "$%s" = "<%s-value"-%s">" && echo %s %s' % (name, source, name, name, source)
+               for name, source in zip("ABCD", ("flag", "ours", "file", "kept"))}
+    steps = [{"run": ["sh", "-c", check]} for check in lengths.values()] + [{"show_env": ["V"]}]
+    done = vm0.run("run", config_with(vm0, environment), json.dumps(steps), "--sandbox", "none", "--raw",
+                   "--secret", "A=flag-value-A", "--var", "W=w", "--env-file", env_file,
+                   env={"A": "ours-value-A", "B": "ours-value-B"})
+    assert done.code == 0, done
+    assert done.stdout.decode().splitlines() == [
+        "A flag", "B ours", "C file", "D kept", '{"type":"env","env":{"V":"from-file w"}}'], done
+    assert b"Taken from your environment: B" in done.stderr
+    assert b"my.env: V, C" in done.stderr or b"my.env: C, V" in done.stderr, done
+    assert_nowhere(vm0, [b"ours-value-B", b"kept-value-D"], done.stdout, done.stderr)
+
+
+def test_a_secret_in_a_larger_value_is_masked_by_itself_too(vm0, server):
+    done = run_with(vm0, {"AUTH": "Bearer ${{ secrets.T }}"}, env={"T": "the-token-value"})
+    assert done.stdout == b'{"type":"env","env":{"AUTH":"***"}}\n', done
+    steps = json.dumps([{"run": ["sh", "-c", "echo ${AUTH#Bearer }"]}])
+    path = config_with(vm0, {"AUTH": "Bearer ${{ secrets.T }}"})
+    done = vm0.run("run", path, steps, "--sandbox", "none", "--raw", env={"T": "the-token-value"})
+    assert done.stdout == b"***\n", done
+
+
+def test_what_is_missing_is_listed_before_there_is_a_run(vm0, server):
+    done = run_with(vm0, {"A": "${{ secrets.A }} ${{ secrets.B }}", "C": "${{ vars.C }}"})
+    assert done.code == 2, done
+    assert (b"Missing secrets: A, B. Set them with: vm0 secret set A, vm0 secret set B. "
+            b"Missing variables: C. Give them with: --var C=VALUE") in done.stderr, done
+    assert vm0.http.get("/api/agent/runs").json["runs"] == []
+
+
+def test_a_secret_that_is_kept_can_be_named_for_a_run(vm0, server):
+    assert vm0.run("secret", "set", "KEPT", stdin=b"kept-value").code == 0
+    check = json.dumps([{"run": ["sh", "-c", 'test "$KEPT" = kept"-value" && echo equal']}])
+    path = vm0.config()
+    done = vm0.run("run", path, check, "--sandbox", "none", "--raw", "--secret", "KEPT")
+    assert done.stdout == b"equal\n", done
+    done = vm0.run("run", path, check, "--sandbox", "none", "--raw", "--secret", "NO")
+    assert done.code == 2 and b"Missing secrets: NO. Set them with: vm0 secret set NO" in done.stderr

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "agent/adapter.h"
-#include "agent/config.h"
+#include "agent/templates.h"
 #include "api/inputs.h"
 #include "api/object_writer.h"
 #include "api/respond.h"
@@ -32,7 +32,7 @@ Result<store::AgentConfig> ParseUpsert(const Call& call) {
   row.config = RawConfig(call.request().body);
   if (row.config.size() > kMaxConfigBytes)
     return Fail(Code::kPayloadTooLarge, "config must be at most 1 MiB");
-  VM0_ASSIGN(const agent::Config parsed, agent::ParseConfig(*config));
+  VM0_ASSIGN(const agent::Config parsed, agent::ParseConfigTemplate(*config));
   if (agent::FindAdapter(parsed.name) != nullptr)
     return Fail(Code::kBadRequest, "\"" + parsed.name +
                                        "\" is the name of a built-in agent: give this one another "

@@ -114,10 +114,11 @@ Status CheckHostScope(const RunRequest& request, const agent::Config& config,
 
 // Nothing of ours runs, so what says how to run has no meaning.
 Status CheckExternal(const RunRequest& request) {
-  const std::array<std::pair<std::string_view, bool>, 7> named = {{
+  const std::array<std::pair<std::string_view, bool>, 8> named = {{
       {"workspace", request.workspace.has_value()},
       {"binary", request.binary.has_value()},
       {"secrets", !request.secrets.empty()},
+      {"storedSecrets", !request.stored_secrets.empty()},
       {"network", request.network.has_value()},
       {"allow", request.allow.has_value()},
       {"timeout", request.timeout.has_value()},
@@ -136,17 +137,26 @@ struct Variables {
   store::Secrets secrets;
 };
 
-Variables MergeVariables(const RunRequest& request, const agent::Config& config) {
+// What the agent gets, and what is only masked: the secrets that values are made of.
+Variables MergeVariables(const RunRequest& request, const ChosenAgent& chosen) {
   Variables merged{request.environment, request.secrets};
-  merged.environment.insert(config.environment.begin(), config.environment.end());
+  merged.environment.insert(chosen.config.environment.begin(), chosen.config.environment.end());
+  // A secret that the config makes a larger value of, under the secret's own name, is in that
+  // value.
+  for (const std::string& name : chosen.secret_variables)
+    if (chosen.secrets.contains(name)) merged.secrets.erase(name);
   for (auto entry = merged.environment.begin(); entry != merged.environment.end();) {
     const auto& [name, value] = *entry;
+    const bool is_named_so = agent::IsSecretName(name) || (chosen.secret_variables.contains(name) &&
+                                                           !request.environment.contains(name));
     // An empty value keeps nothing secret, and can't be masked.
-    const bool is_secret = agent::IsSecretName(name) && !value.empty();
+    const bool is_secret = is_named_so && !value.empty();
     if (is_secret) merged.secrets.emplace(name, value);
     entry = is_secret || merged.secrets.contains(name) ? merged.environment.erase(entry)
                                                        : std::next(entry);
   }
+  for (const auto& [name, value] : chosen.secrets)
+    merged.secrets.emplace(store::MaskedOnly(name), value);
   return merged;
 }
 
@@ -234,7 +244,7 @@ Result<run::NewRun> MakeRun(const RunRequest& request, const ChosenAgent& chosen
   agent::RunSpec spec = MakeSpec(request, config, *adapter, policy);
   VM0_ASSIGN(ChosenSandbox sandbox, ChooseSandbox(request, config, policy));
   spec.sandbox = std::move(sandbox.name);
-  Variables variables = MergeVariables(request, config);
+  Variables variables = MergeVariables(request, chosen);
   spec.environment = std::move(variables.environment);
   if (spec.sandbox == kExternalSandbox) {
     VM0_TRY(CheckExternal(request));

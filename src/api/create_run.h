@@ -21,6 +21,8 @@ inline constexpr std::string_view kExternalSandbox = "external";
 struct ChosenAgent {
   std::optional<ConfigId> config_id;  // absent for a built-in agent
   agent::Config config;
+  std::set<std::string> secret_variables = {};  // of config.environment: they hold secrets
+  store::Secrets secrets = {};                  // those that the config refers to
 };
 
 // What this server lets this caller do.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "agent/templates.h"
 #include "api/inputs.h"
 #include "base/host_rule.h"
 #include "base/text.h"
@@ -97,6 +98,28 @@ Status ReadVariables(const json::object& body, RunRequest& request) {
   return {};
 }
 
+Status ReadStoredSecrets(const json::object& body, RunRequest& request) {
+  VM0_ASSIGN(const json::array* names, ArrayField(body, "storedSecrets"));
+  if (names == nullptr) return {};
+  if (names->size() > kMaxVariables) return Refuse("storedSecrets", "must have at most 1000 names");
+  for (const json::value& name : *names) {
+    if (!name.is_string() || !agent::IsReferenceName(name.get_string()))
+      return Refuse("storedSecrets", "must be a list of names of secrets");
+    request.stored_secrets.emplace_back(name.get_string());
+  }
+  return {};
+}
+
+// What the config refers to.
+Status ReadReferences(const json::object& body, RunRequest& request) {
+  VM0_ASSIGN(request.vars, VariablesField(body, "vars"));
+  VM0_ASSIGN(request.config_secrets, VariablesField(body, "configSecrets"));
+  for (const auto& [name, value] : request.config_secrets) {
+    if (value.empty()) return Refuse("configSecrets." + name, "must not be empty");
+  }
+  return ReadStoredSecrets(body, request);
+}
+
 Status CheckPath(std::string_view field, const std::string& path) {
   if (!path.starts_with('/')) return Refuse(field, "must be an absolute path");
   if (path.size() > kMaxPathBytes || HasNul(path))
@@ -161,10 +184,12 @@ Result<RunRequest> ParseRunRequest(const json::object& body) {
   RunRequest request;
   VM0_TRY(ReadAgent(body, request));
   VM0_TRY(ReadPrompt(body, request));
-  VM0_TRY(RefuseUnknownFields(
-      body, {"agentConfigId", "agent", "prompt", "env", "dynamicVars", "secrets", "workspace",
-             "timeout", "sandbox", "network", "allow", "binary", "partial"}));
+  VM0_TRY(
+      RefuseUnknownFields(body, {"agentConfigId", "agent", "prompt", "env", "dynamicVars",
+                                 "secrets", "storedSecrets", "vars", "configSecrets", "workspace",
+                                 "timeout", "sandbox", "network", "allow", "binary", "partial"}));
   VM0_TRY(ReadVariables(body, request));
+  VM0_TRY(ReadReferences(body, request));
   VM0_TRY(ReadWorkspace(body, request));
   VM0_TRY(ReadBox(body, request));
   VM0_TRY(ReadProgram(body, request));

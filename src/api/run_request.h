@@ -25,6 +25,9 @@ struct RunRequest {
   std::string prompt;
   std::map<std::string, std::string> environment;  // env, or the reference's name dynamicVars
   std::map<std::string, std::string> secrets;
+  std::vector<std::string> stored_secrets;            // variables, from what the user keeps here
+  std::map<std::string, std::string> vars;            // for ${{ vars.NAME }} of the config
+  std::map<std::string, std::string> config_secrets;  // for ${{ secrets.NAME }}, before kept ones
   std::optional<agent::Workspace> workspace;
   std::optional<Seconds> timeout;
   std::optional<std::string> sandbox;

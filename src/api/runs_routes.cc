@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/adapter.h"
+#include "api/config_references.h"
 #include "api/create_run.h"
 #include "api/inputs.h"
 #include "api/object_writer.h"
@@ -18,22 +19,17 @@ constexpr std::size_t kMaxKeySize = 255;
 constexpr std::int64_t kDefaultListed = 50;
 constexpr std::int64_t kMaxListed = 100;
 
-Result<ChosenAgent> FromConfig(const store::AgentConfig& row) {
-  VM0_ASSIGN(const json::value value, ParseJson(row.config));
-  auto config = agent::ParseConfig(value);
-  if (!config) return Fail(Code::kBadRequest, "Config " + row.name + ": " + config.error().message);
-  return ChosenAgent{row.id, *std::move(config)};
-}
-
-Result<ChosenAgent> FindById(const Call& call, const std::string& text) {
+Result<ChosenAgent> FindById(const Call& call, const RunRequest& request) {
+  const std::string& text = *request.agent_config_id;
   const std::optional<ConfigId> id = ConfigId::Parse(text);
   if (!id) return Fail(Code::kBadRequest, "Invalid agentConfigId: " + Shown(text));
   VM0_ASSIGN(const auto row, call.reader().runs.FindConfig(call.principal.user_id, *id));
   if (!row) return Fail(Code::kNotFound, "Agent config not found");
-  return FromConfig(*row);
+  return ChooseConfig(call, *row, request);
 }
 
-Result<ChosenAgent> FindByName(const Call& call, const std::string& name) {
+Result<ChosenAgent> FindByName(const Call& call, const RunRequest& request) {
+  const std::string& name = *request.agent;
   if (agent::FindAdapter(name) != nullptr) {
     ChosenAgent chosen;
     chosen.config.name = name;
@@ -42,7 +38,7 @@ Result<ChosenAgent> FindByName(const Call& call, const std::string& name) {
   }
   VM0_ASSIGN(const auto row, call.reader().runs.FindConfigByName(call.principal.user_id, name));
   if (!row) return Fail(Code::kNotFound, "Agent config not found: " + Shown(name));
-  return FromConfig(*row);
+  return ChooseConfig(call, *row, request);
 }
 
 Result<std::optional<std::string>> IdempotencyKey(const http::Request& request) {
@@ -55,13 +51,28 @@ Result<std::optional<std::string>> IdempotencyKey(const http::Request& request) 
   return std::string(key);
 }
 
+// Makes variables of those that the request only names.
+Status TakeStoredSecrets(const Call& call, RunRequest& request) {
+  std::vector<std::string> missing;
+  for (const std::string& name : request.stored_secrets) {
+    VM0_ASSIGN(auto value, FindStoredSecret(call, name));
+    if (value) {
+      request.secrets.emplace(name, *std::move(value));
+    } else {
+      missing.push_back(name);
+    }
+  }
+  if (missing.empty()) return {};
+  return Fail(Code::kBadRequest, DescribeMissing(missing, {}));
+}
+
 Result<run::NewRun> ParseNewRun(const Call& call) {
   VM0_ASSIGN(const std::optional<std::string> key, IdempotencyKey(call.request()));
   VM0_ASSIGN(const json::object body, ParseBody(call.request()));
-  VM0_ASSIGN(const RunRequest request, ParseRunRequest(body));
-  VM0_ASSIGN(const ChosenAgent chosen, request.agent_config_id
-                                           ? FindById(call, *request.agent_config_id)
-                                           : FindByName(call, *request.agent));
+  VM0_ASSIGN(RunRequest request, ParseRunRequest(body));
+  VM0_TRY(TakeStoredSecrets(call, request));
+  VM0_ASSIGN(const ChosenAgent chosen,
+             request.agent_config_id ? FindById(call, request) : FindByName(call, request));
   const ApiOptions& options = call.context.options;
   const RunPolicy policy{options.unsandboxed, options.find_sandbox, call.principal.host_scope,
                          options.allow, options.deny};
@@ -142,7 +153,8 @@ asio::awaitable<Result<Answer>> GetRun(Call& call) {
   std::vector<std::string> secret_names;
   if (!run.secrets.empty()) {
     VM0_CO_ASSIGN(const store::Secrets secrets, call.context.parts.box.Unseal(run.secrets));
-    for (const auto& [name, value] : secrets) secret_names.push_back(name);
+    for (const auto& [name, value] : secrets)
+      if (!store::IsMaskedOnly(name)) secret_names.push_back(name);
   }
   VM0_CO_ASSIGN(std::string body, FormatRun(run, secret_names, last));
   co_return JsonResponse(200, std::move(body));

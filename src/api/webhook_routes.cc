@@ -113,10 +113,18 @@ asio::awaitable<Result<Answer>> PostStart(Call& call) {
   const Result<store::Secrets> secrets =
       co_await call.context.parts.runs.Start(target.run.id, *target.attempt);
   if (!secrets) co_return Fail(secrets.error());
-  ObjectWriter values;
-  for (const auto& [name, value] : *secrets) values.Text(name, value);
+  ObjectWriter variables;
+  std::vector<std::string> masked;
+  for (const auto& [name, value] : *secrets) {
+    if (store::IsMaskedOnly(name)) {
+      masked.push_back(value);
+    } else {
+      variables.Text(name, value);
+    }
+  }
   ObjectWriter answer;
-  answer.Bool("ok", true).Raw("secrets", values.Take());
+  answer.Bool("ok", true).Raw("secrets", variables.Take());
+  if (!masked.empty()) answer.Texts("masked", masked);
   co_return JsonResponse(200, answer.Take());
 }
 

@@ -29,8 +29,9 @@ FoundAgent FromAnswer(const json::object& answer) {
   found.name = StringMember(answer, "name").value_or("");
   const json::value* stored = Member(answer, "config");
   if (!stored) return found;
-  auto config = agent::ParseConfig(*stored);
+  auto config = agent::ParseConfigTemplate(*stored);
   if (!config) return found;
+  found.references = *agent::FindReferences(*stored);
   found.config = std::move(*config);
   found.adapter = agent::FindAdapter(found.config.provider);
   return found;
@@ -67,6 +68,7 @@ asio::awaitable<Found> BuildFile(Session& session, std::string path) {
   found.config_id = StringMember(*answer, "configId").value_or("");
   found.name = file->config.name;
   found.config = std::move(file->config);
+  found.references = *agent::FindReferences(file->json);
   found.adapter = agent::FindAdapter(found.config.provider);
   session.output().SayPainted("  Resolved to config ID: " + found.config_id, Style::kGray);
   co_return found;

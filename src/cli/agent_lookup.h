@@ -7,6 +7,7 @@
 
 #include "agent/adapter.h"
 #include "agent/config.h"
+#include "agent/templates.h"
 #include "cli/session.h"
 
 namespace vm0::cli {
@@ -20,7 +21,8 @@ AgentKind KindOfAgent(std::string_view agent);
 struct FoundAgent {
   std::string config_id;  // empty for a built-in one
   std::string name;
-  agent::Config config;  // the defaults for a built-in one
+  agent::Config config;  // the defaults for a built-in one; its references not replaced
+  agent::References references;
   // nullptr when the provider is one of a newer server: it knows better.
   const agent::Adapter* adapter = nullptr;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/templates.h"
 #include "cli/exit.h"
 #include "cli/yaml.h"
 #include "os/file.h"
@@ -88,7 +89,7 @@ std::expected<ConfigFile, ConfigFileError> LoadConfigFile(const std::filesystem:
   std::vector<std::string> missing;
   ExpandVariables(*value, environment, missing);
   if (!missing.empty()) return MissingVariables(missing);
-  auto config = agent::ParseConfig(*value);
+  auto config = agent::ParseConfigTemplate(*value);
   if (!config) return FailWith(config.error().code, config.error().message);
   return ConfigFile{.json = std::move(*value), .config = std::move(*config)};
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "agent/templates.h"
 #include "base/host_rule.h"
 #include "base/text.h"
 
@@ -15,22 +16,21 @@ namespace {
 constexpr std::int64_t kMinIntervalMs = 10;
 constexpr std::int64_t kMaxIntervalMs = 3'600'000;
 
-// "--secret NAME" takes the value from our own environment, so that it is in no argument list.
-Result<std::pair<std::string, std::string>> ParseSecret(const std::string& text,
-                                                        const Environment& environment) {
-  if (text.find('=') != std::string::npos) {
-    auto assignment = ParseAssignment(text);
-    if (assignment) return assignment;
-    return Fail(Code::kBadRequest,
-                "Invalid secret format: " + text.substr(0, text.find('=')) +
-                    "=… (expected name=value, or name alone to take it from the environment)");
+// "--secret NAME" is looked for later, so that its value is in no argument list.
+Status ReadSecret(const std::string& text, RunOptions& options) {
+  if (text.find('=') == std::string::npos) {
+    if (!agent::IsReferenceName(text))
+      return Fail(Code::kBadRequest, "--secret needs a name of letters, digits and _: " + text);
+    options.named_secrets.push_back(text);
+    return {};
   }
-  if (text.empty()) return Fail(Code::kBadRequest, "--secret needs a name");
-  auto value = environment.FindNonEmpty(text);
-  if (!value)
-    return Fail(Code::kBadRequest,
-                "Secret " + text + " is not set: export " + text + ", or write " + text + "=VALUE");
-  return std::pair(text, std::move(*value));
+  auto assignment = ParseAssignment(text);
+  if (!assignment)
+    return Fail(Code::kBadRequest, "Invalid secret format: " + text.substr(0, text.find('=')) +
+                                       "=… (expected name=value, or name alone to take it from "
+                                       "the environment, .env or vm0 secret)");
+  options.secrets.insert_or_assign(std::move(assignment->first), std::move(assignment->second));
+  return {};
 }
 
 Result<std::string> OneOf(const std::optional<std::string>& value, const std::string& option,
@@ -115,7 +115,10 @@ void RunArguments::Declare(ArgumentParser& parser) {
       "-e,--env", environment, "K=V",
       "A variable for the agent; names ending in KEY, TOKEN, SECRET or PASSWORD are secrets");
   parser.List("--secret", secrets, "K[=V]",
-              "A secret; without value it is taken from the environment");
+              "A secret; without value: of the environment, .env or `vm0 secret`");
+  parser.List("--var", vars, "K=V", "What ${{ vars.K }} of the config stands for");
+  parser.Text("--env-file", env_file, "FILE",
+              "Where values are looked for after the environment (default: .env)");
   parser.Text("-w,--workspace", workspace, "DIR[:copy|:ro|:rw]",
               "The folder to work on; a copy of it unless :rw");
   parser.Flag("-d,--detach", detach, "Print the run's id and leave");
@@ -145,10 +148,15 @@ Result<RunOptions> RunArguments::Read(const Environment& ours) const {
     VM0_ASSIGN(auto assignment, ParseAssignment(text));
     options.environment.insert_or_assign(std::move(assignment.first), std::move(assignment.second));
   }
-  for (const auto& text : secrets) {
-    VM0_ASSIGN(auto secret, ParseSecret(text, ours));
-    options.secrets.insert_or_assign(std::move(secret.first), std::move(secret.second));
+  for (const auto& text : secrets) VM0_TRY(ReadSecret(text, options));
+  for (const auto& text : vars) {
+    auto assignment = ParseAssignment(text);
+    if (!assignment)
+      return Fail(Code::kBadRequest, "Invalid --var format: " + text + " (expected name=value)");
+    options.vars.insert_or_assign(std::move(assignment->first), std::move(assignment->second));
   }
+  if (env_file && env_file->empty()) return Fail(Code::kBadRequest, "--env-file needs a file");
+  options.env_file = env_file.value_or("");
   if (workspace) {
     VM0_ASSIGN(options.workspace, ParseWorkspace(*workspace));
   }

@@ -41,7 +41,10 @@ struct RunOptions {
   std::string agent;  // built-in name, name or id of a config, or a YAML file
   std::string prompt;
   std::map<std::string, std::string> environment;  // -e
-  std::map<std::string, std::string> secrets;      // --secret
+  std::map<std::string, std::string> secrets;      // --secret NAME=VALUE
+  std::vector<std::string> named_secrets;          // --secret NAME
+  std::map<std::string, std::string> vars;         // --var
+  std::string env_file;                            // empty: .env, if there is one
   agent::Workspace workspace;                      // path as given
   bool detach = false;
   std::optional<Seconds> timeout;
@@ -89,6 +92,8 @@ struct RunArguments {
   std::string prompt;
   std::vector<std::string> environment;
   std::vector<std::string> secrets;
+  std::vector<std::string> vars;
+  std::optional<std::string> env_file;
   std::optional<std::string> workspace;
   bool detach = false;
   std::optional<std::string> timeout;

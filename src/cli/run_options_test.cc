@@ -42,13 +42,20 @@ TEST(RunOptions, BadVariablesGetTheReferencesText) {
     EXPECT_EQ(ErrorFor({"-e", text}), "Invalid env var format: " + text + " (expected key=value)");
 }
 
-TEST(RunOptions, SecretsComeFromTheEnvironmentWhenTheyHaveNoValue) {
-  const Environment environment(Variables{{"API_KEY", "s3cret"}, {"EMPTY", ""}});
-  const auto options = ReadOptions({"--secret", "API_KEY", "--secret", "B=v"}, environment);
+TEST(RunOptions, SecretsWithoutValueAreOnlyNamed) {
+  const auto options = ReadOptions({"--secret", "API_KEY", "--secret", "B=v"});
   ASSERT_TRUE(options.has_value());
-  EXPECT_THAT(options->secrets, ElementsAre(Pair("API_KEY", "s3cret"), Pair("B", "v")));
-  EXPECT_THAT(ErrorFor({"--secret", "NO"}, environment), HasSubstr("NO"));
-  EXPECT_THAT(ErrorFor({"--secret", "EMPTY"}, environment), HasSubstr("EMPTY"));
+  EXPECT_THAT(options->secrets, ElementsAre(Pair("B", "v")));
+  EXPECT_THAT(options->named_secrets, ElementsAre("API_KEY"));
+  EXPECT_THAT(ErrorFor({"--secret", "a b"}), HasSubstr("a b"));
+}
+
+TEST(RunOptions, VarsAreForTheConfig) {
+  const auto options = ReadOptions({"--var", "A=1", "--var", "A=2", "--env-file", "x.env"});
+  ASSERT_TRUE(options.has_value());
+  EXPECT_THAT(options->vars, ElementsAre(Pair("A", "2")));
+  EXPECT_EQ(options->env_file, "x.env");
+  EXPECT_EQ(ErrorFor({"--var", "A"}), "Invalid --var format: A (expected name=value)");
 }
 
 TEST(RunOptions, ATimeoutBeyondWhatServersTakeIsRefusedByName) {

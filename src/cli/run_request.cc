@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cli/reference_values.h"
 #include "os/process.h"
 
 namespace vm0::cli {
@@ -52,9 +53,8 @@ std::vector<std::string> NamesGiven(const Variables& environment, const Variable
 }
 
 Status ForwardCredentials(const FoundAgent& agent, const Environment& ours,
-                          const Variables& environment, Variables& secrets, RunRequest& request) {
+                          std::vector<std::string> names, Variables& secrets, RunRequest& request) {
   if (!agent.adapter) return {};
-  auto names = NamesGiven(environment, secrets, agent.config);
   std::vector<std::string> forwarded;
   for (const std::string_view variable : agent.adapter->credential_variables()) {
     const std::string name(variable);
@@ -145,6 +145,15 @@ void AddChoices(const RunOptions& options, const FoundAgent& agent, RunRequest& 
         "Running without a sandbox: the agent can do everything that the server's user can");
 }
 
+void AddReferences(const KnownValues& known, RunRequest& request) {
+  const auto& [vars, secrets] = known.references;
+  if (!vars.empty()) request.body["vars"] = ToObject(vars);
+  if (!secrets.empty()) request.body["configSecrets"] = ToObject(secrets);
+  if (!known.stored.empty())
+    request.body["storedSecrets"] = json::array(known.stored.begin(), known.stored.end());
+  request.notices.insert(request.notices.end(), known.notices.begin(), known.notices.end());
+}
+
 }  // namespace
 
 Result<RunRequest> MakeRunRequest(const RunOptions& options, const FoundAgent& agent,
@@ -152,10 +161,15 @@ Result<RunRequest> MakeRunRequest(const RunOptions& options, const FoundAgent& a
   RunRequest request;
   AddChoices(options, agent, request);
   Variables variables = options.environment;
+  VM0_ASSIGN(KnownValues known, FindValues(agent.references, options, environment));
   Variables secrets = options.secrets;
+  secrets.merge(known.secrets);
+  AddReferences(known, request);
   SplitSecrets(variables, secrets, request);
   request.variables = ShowVariables(variables, secrets);
-  VM0_TRY(ForwardCredentials(agent, environment, variables, secrets, request));
+  auto names = NamesGiven(variables, secrets, agent.config);
+  names.insert(names.end(), known.stored.begin(), known.stored.end());
+  VM0_TRY(ForwardCredentials(agent, environment, std::move(names), secrets, request));
   if (!variables.empty()) request.body["env"] = ToObject(variables);
   if (!secrets.empty()) request.body["secrets"] = ToObject(secrets);
   VM0_TRY(AddWorkspace(options, distance, request));

@@ -83,15 +83,21 @@ Result<std::int64_t> LastSequenceOf(const json::object& answer) {
   return **last;
 }
 
-Result<std::map<std::string, std::string>> SecretsOf(const json::object& answer) {
-  std::map<std::string, std::string> secrets;
+Result<StartAnswer> ParseStart(const json::object& answer) {
+  StartAnswer start;
   const json::object* object = ObjectMember(answer, "secrets");
   if (object == nullptr) return Fail(StrangeAnswer("secrets is missing"));
   for (const auto& [name, value] : *object) {
     if (!value.is_string()) return Fail(StrangeAnswer("a secret is not a string"));
-    secrets.emplace(name, value.get_string());
+    start.secrets.emplace(name, value.get_string());
   }
-  return secrets;
+  const json::array* masked = ArrayMember(answer, "masked");
+  if (masked == nullptr) return start;
+  for (const json::value& value : *masked) {
+    if (!value.is_string()) return Fail(StrangeAnswer("a masked value is not a string"));
+    start.masked.emplace_back(value.get_string());
+  }
+  return start;
 }
 
 Result<ClaimAnswer> ParseClaim(std::string_view body) {
@@ -141,11 +147,11 @@ json::object CompleteBody(const CompleteMessage& message) {
 RunClient::RunClient(http::Client& http, std::string run_token)
     : http_(http), token_(std::move(run_token)) {}
 
-asio::awaitable<Result<std::map<std::string, std::string>>> RunClient::Start() {
+asio::awaitable<Result<StartAnswer>> RunClient::Start() {
   auto request = MakePost("/api/webhooks/agent/start", token_, {{"v", 1}});
   auto answer = co_await CallForObject(http_, std::move(request));
   if (!answer) co_return Fail(std::move(answer).error());
-  co_return SecretsOf(*answer);
+  co_return ParseStart(*answer);
 }
 
 asio::awaitable<Result<std::int64_t>> RunClient::Events(std::string records) {

@@ -43,6 +43,10 @@ struct CompleteMessage {
   std::optional<UsageMessage> usage;
 };
 
+struct StartAnswer {
+  std::map<std::string, std::string> secrets;  // variables of the agent
+  std::vector<std::string> masked;             // what else must not be shown
+};
 struct HeartbeatAnswer {
   std::int64_t last_sequence = 0;
   bool cancel = false;
@@ -54,8 +58,7 @@ class RunClient {
  public:
   RunClient(http::Client& http, std::string run_token);
 
-  // The secrets by name.
-  asio::awaitable<Result<std::map<std::string, std::string>>> Start();
+  asio::awaitable<Result<StartAnswer>> Start();
   // Records as in the spool; the last number stored.
   asio::awaitable<Result<std::int64_t>> Events(std::string records);
   asio::awaitable<Result<HeartbeatAnswer>> Heartbeat(std::int64_t last_sequence);

@@ -78,10 +78,11 @@ class RunClientTest : public ::testing::Test {
 };
 
 TEST_F(RunClientTest, StartGivesTheSecrets) {
-  Answer(200, R"({"ok":true,"secrets":{"A":"1","B":"x\ny"}})");
-  const auto secrets = Await(run.Start());
-  ASSERT_TRUE(secrets) << secrets.error().message;
-  EXPECT_EQ(*secrets, (std::map<std::string, std::string>{{"A", "1"}, {"B", "x\ny"}}));
+  Answer(200, R"({"ok":true,"secrets":{"A":"1","B":"x\ny"},"masked":["m"]})");
+  const auto start = Await(run.Start());
+  ASSERT_TRUE(start) << start.error().message;
+  EXPECT_EQ(start->masked, std::vector<std::string>{"m"});
+  EXPECT_EQ(start->secrets, (std::map<std::string, std::string>{{"A", "1"}, {"B", "x\ny"}}));
   EXPECT_EQ(request.method + " " + request.target, "POST /api/webhooks/agent/start");
   EXPECT_EQ(request.body, "{\"v\":1}");
   EXPECT_EQ(request.headers.Find("Authorization"), "Bearer run-token");

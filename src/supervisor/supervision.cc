@@ -14,9 +14,9 @@
 namespace vm0::supervisor {
 namespace {
 
-std::vector<std::string> ValuesOf(const std::map<std::string, std::string>& secrets) {
-  std::vector<std::string> values;
-  for (const auto& [name, value] : secrets) values.push_back(value);
+std::vector<std::string> ValuesOf(const client::StartAnswer& answer) {
+  std::vector<std::string> values = answer.masked;
+  for (const auto& [name, value] : answer.secrets) values.push_back(value);
   return values;
 }
 
@@ -75,7 +75,6 @@ asio::awaitable<Supervision::End> Supervision::Run() {
   if (!secrets) co_return secrets.error();
   (void)os::FaultFails("supervisor.started");
   started_at_ = clock_.Now();
-  masker_ = Masker(ValuesOf(*secrets));
   TaskGroup tasks(executor_);
   tasks.Spawn(Ship());
   tasks.Spawn(pulse_.BeatUntilStopped());
@@ -103,12 +102,13 @@ void Supervision::Disown() {
 asio::awaitable<std::expected<Supervision::Secrets, Supervision::End>> Supervision::AskToStart() {
   while (!cancelled_) {
     (void)os::FaultFails("supervisor.start");
-    auto secrets = co_await client_.Start();
-    if (secrets) {
+    auto answer = co_await client_.Start();
+    if (answer) {
       rules_.Accepted();
-      co_return std::move(*secrets);
+      masker_ = Masker(ValuesOf(*answer));
+      co_return std::move(answer->secrets);
     }
-    const auto end = co_await TakeStartError(secrets.error());
+    const auto end = co_await TakeStartError(answer.error());
     if (end) co_return std::unexpected(*end);
   }
   co_return std::unexpected(End::kDisowned);
