@@ -33,17 +33,19 @@ bool Refuses(const Setting& setting) {
 }  // namespace
 
 std::string ExplainNamespaceRefusal() {
-  std::string text;
+  std::string causes;
   for (const Setting& setting : kSettings) {
     if (!Refuses(setting)) continue;
     const std::string name(setting.name);
-    if (!text.empty()) text += "; ";
-    text += name + " is " + std::string(setting.refusing) + ": as root, sysctl -w " + name + "=" +
-            std::string(setting.allowing);
+    if (!causes.empty()) causes += "; ";
+    causes += name + " is " + std::string(setting.refusing) + ": as root, sysctl -w " + name + "=" +
+              std::string(setting.allowing);
   }
-  if (!text.empty()) return text;
-  return "this machine refuses user namespaces (a container's seccomp profile, or a security "
-         "module): allow unshare(2) and mount(2) to vm0 there";
+  const std::string what = "this machine refuses user namespaces: ";
+  if (!causes.empty()) return what + causes;
+  return what +
+         "a container's seccomp profile or a security module forbids them: allow unshare(2) "
+         "and mount(2) to vm0 there";
 }
 
 }  // namespace vm0::sandbox
