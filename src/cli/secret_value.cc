@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/secret_value.h"
 
-#include <signal.h>
 #include <termios.h>
 #include <unistd.h>
 
