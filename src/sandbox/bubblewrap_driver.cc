@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/bubblewrap_driver.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +23,8 @@ namespace vm0::sandbox {
 namespace {
 
 constexpr int kKillPatienceMs = 5000;
+constexpr int kSweeps = 100;
+constexpr int kSweepPatienceMs = 50;
 constexpr const char* kProgramFolders = "/usr/bin:/bin:/usr/local/bin";
 
 // How a box's processes can be found when bwrap has left them alone.
@@ -28,6 +32,12 @@ struct RunIdentity {
   std::string name;
   std::optional<uid_t> uid;
 };
+
+// Whether all other ends of the socket have been closed.
+bool AwaitHangup(int socket) {
+  pollfd end{socket, 0, 0};
+  return ::poll(&end, 1, kSweepPatienceMs) > 0 && (end.revents & POLLHUP) != 0;
+}
 
 // What bwrap says where it gets no namespaces, or no rights in them.
 bool IsNamespaceRefusal(std::string_view words) {
@@ -76,8 +86,9 @@ class BubblewrapBox final : public Box {
   Result<os::ExitStatus> Finish() override {
     finished_ = true;
     VM0_ASSIGN(const os::ExitStatus end, os::Wait(bwrap_.child.pid));
-    if (end.signal != 0) EndOrphans();
+    // First: what orphans report about being ended is not how the agent ended.
     const std::string text = ReadReport(bwrap_);
+    if (end.signal != 0) EndOrphans();
     const std::size_t report = text.find("{\"");
     if (report != std::string::npos) return ParseReport(std::string_view(text).substr(report));
     if (killed_) return os::ExitStatus{.code = 0, .signal = SIGKILL};
@@ -93,15 +104,14 @@ class BubblewrapBox final : public Box {
     return first_ ? &*first_ : nullptr;
   }
 
-  // After a death of bwrap that it could not pass on.
+  // After a death of bwrap that it could not pass on. Its child may wait for it for ever, or go on
+  // and become our first process at any time: both hold the other end of the control socket.
   void EndOrphans() {
-    group_->Kill();
-    if (const os::Fd* first = FirstProcess()) {
-      (void)os::SignalPidFd(first->get(), SIGKILL);
-      (void)AwaitReadable(first->get(), kKillPatienceMs);
-    } else {
+    ::shutdown(control_.get(), SHUT_WR);  // for the first process, the end
+    for (int sweep = 0; sweep < kSweeps && !AwaitHangup(control_.get()); ++sweep) {
       (void)KillLeftovers(run_.name, run_.uid);
     }
+    if (const os::Fd* first = FirstProcess()) (void)AwaitReadable(first->get(), kKillPatienceMs);
   }
 
   static Error Explain(const os::ExitStatus& end, const std::string& text) {
