@@ -106,6 +106,17 @@ bool SetLimits(const Limits& limits) {
          SetLimit(RLIMIT_FSIZE, limits.file_bytes);
 }
 
+// When memory is short, the kernel takes the agent's processes before ours. Only a dumpable process
+// may write there; nobody else runs in a box yet.
+void OfferToOomKiller() {
+  const int dumpable = ::prctl(PR_GET_DUMPABLE);
+  ::prctl(PR_SET_DUMPABLE, 1);
+  const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  (void)::write(file, "500", 3);
+  ::close(file);
+  ::prctl(PR_SET_DUMPABLE, dumpable == 1 ? 1 : 0);
+}
+
 [[noreturn]] void Give(int report, Step step) {
   const StepFailure failure{step, errno};
   (void)::write(report, &failure, sizeof failure);
@@ -119,6 +130,7 @@ bool SetLimits(const Limits& limits) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::umask(022);
+  OfferToOomKiller();
   if (!SetLimits(launch.limits)) Give(report, Step::kLimits);
   const Confinement* confinement = launch.confinement ? &*launch.confinement : nullptr;
   if (confinement && !RestrictWriting(confinement->writable)) Give(report, Step::kWriting);

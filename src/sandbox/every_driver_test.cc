@@ -49,6 +49,12 @@ TEST_P(EveryDriver, GivesTheAgentExactlyItsEnvironment) {
   EXPECT_EQ(box.Run().out, "A=1\0HOME=/h\0ODD=a=b \"c\"\n\xe2\x80\xa8\0TMPDIR=/t\0"s);
 }
 
+TEST_P(EveryDriver, OffersTheAgentFirstWhenMemoryIsShort) {
+  TestBox box(driver());
+  const auto end = box.Run("cat /proc/self/oom_score_adj");
+  EXPECT_EQ(end.out, "500\n") << end.err;
+}
+
 TEST_P(EveryDriver, SetsHomeToTheHomeThatTheAgentCanUse) {
   TestBox box(driver());
   const auto end = box.Run("echo hi >$HOME/f && cat $HOME/f");
