@@ -25,10 +25,10 @@ std::string RefusalOf(const json::value& config) {
 }
 
 TEST(Templates, FindsVarsAnywhereAndSecretsInTheEnvironment) {
-  const auto found = FindReferences(ConfigWith(
-      R"("working_dir":"${{ vars.DIR }}","allow":["${{vars.HOST}}:443"],)"
-      R"("environment":{"A":"Bearer ${{ secrets.A_TOKEN }} ${{vars._b1}}",)"
-      R"("B":"${{ secrets.B }}"})"));
+  const auto found = FindReferences(
+      ConfigWith(R"("working_dir":"${{ vars.DIR }}","allow":["${{vars.HOST}}:443"],)"
+                 R"("environment":{"A":"Bearer ${{ secrets.A_TOKEN }} ${{vars._b1}}",)"
+                 R"("B":"${{ secrets.B }}"})"));
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_THAT(found->vars, ElementsAre("DIR", "HOST", "_b1"));
   EXPECT_THAT(found->secrets, ElementsAre("A_TOKEN", "B"));
