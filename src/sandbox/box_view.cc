@@ -72,15 +72,10 @@ class ProgramFinder {
   }
 
  private:
-  std::string Path() const {
-    const auto path = spec_.environment.find("PATH");
-    return path == spec_.environment.end() ? "" : path->second;
-  }
-
   // The program on the host; nullopt when it can only be one of inside.
   std::optional<fs::path> FindFile() const {
     const std::string& name = spec_.argv.front();
-    if (!name.contains('/')) return os::FindProgram(name, Path());
+    if (!name.contains('/')) return os::FindProgram(name, spec_.host_path);
     if (!name.starts_with('/') || !IsFile(name)) return std::nullopt;
     return name;
   }
@@ -114,7 +109,7 @@ class ProgramFinder {
     const auto name = interpreter->SearchedProgram();
     if (!name) return Show(interpreter->path);
     // Not found here: env says so, with the name.
-    const auto found = os::FindProgram(*name, Path());
+    const auto found = os::FindProgram(*name, spec_.host_path);
     return found ? Show(*found) : Status();
   }
 

@@ -2,6 +2,7 @@
 #include "sandbox/bubblewrap_driver.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -178,11 +179,13 @@ class InstallationTest : public BubblewrapTest {
     TestBox fresh(BubblewrapDriver());
     fresh.spec.show_installation = true;
     fresh.spec.environment["PATH"] = (host / "bin").native() + ":/usr/bin:/bin";
+    fresh.spec.host_path = host_path;
     fresh.spec.argv = std::move(argv);
     return fresh.Run();
   }
   fs::path host = box.folder() / "host";
   fs::path modules = host / "lib/node_modules";
+  std::string host_path = (host / "bin").native() + ":/usr/bin:/bin";
 };
 
 TEST_F(InstallationTest, IsShownWithItsInterpreterAndNothingElse) {
@@ -194,6 +197,20 @@ TEST_F(InstallationTest, IsShownWithItsInterpreterAndNothingElse) {
   EXPECT_EQ(end.out, "part\nby name\n") << end.err << ReasonOf(end);
   WriteScript(modules / "agent/cli.sh", "#!/bin/sh\nls " + host.native() + "\n");
   EXPECT_EQ(RunShown({"agent"}).out, "bin\nlib\n") << "bin holds the link";
+}
+
+TEST_F(InstallationTest, IsNotLookedForOnThePathThatTheAgentGets) {
+  host_path = "/usr/bin:/bin";
+  const auto end = RunShown({host / "bin/agent", "argument"});
+  EXPECT_THAT(end.err, testing::HasSubstr("own-sh")) << end.out;
+  EXPECT_EQ(end.end->code, 127) << "env found no interpreter";
+}
+
+TEST_F(InstallationTest, MayBeCalledByALinkOfItsOwn) {
+  fs::create_directories(modules / ".bin");
+  fs::create_symlink("../agent/cli.sh", modules / ".bin/agent");
+  const auto end = RunShown({modules / ".bin/agent", "argument"});
+  EXPECT_EQ(end.out, "part\nargument\n") << end.err << ReasonOf(end);
 }
 
 TEST_F(InstallationTest, IsRefusedWhereItWouldShowTheDataDirectory) {

@@ -75,6 +75,7 @@ std::string FormatPlan(const LaunchPlan& plan) {
                       {"parent", plan.parent},
                       {"argv", json::array(box.argv.begin(), box.argv.end())},
                       {"environment", ToObject(box.environment)},
+                      {"hostPath", box.host_path},
                       {"bubblewrap", plan.bubblewrap},
                       {"name", box.name},
                       {"home", box.home.native()},
@@ -114,6 +115,7 @@ Result<LaunchPlan> ParsePlan(std::string_view text) {
   plan.box.show_installation = shows != nullptr && shows->is_bool() && shows->get_bool();
   plan.box.home = Text(object, "home");
   plan.box.workspace = Text(object, "workspace");
+  plan.box.host_path = Text(object, "hostPath");
   plan.box.tmp = Text(object, "tmp");
   plan.box.working_dir = Text(object, "workingDir");
   VM0_ASSIGN(plan.box.limits, ReadLimits(object));

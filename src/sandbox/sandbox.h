@@ -74,6 +74,9 @@ struct BoxSpec {
   // Whether argv[0] is a program of the host whose installation (installation.h) is shown inside,
   // read-only, at its own path. Otherwise it must be among what every box has.
   bool show_installation = false;
+  // With show_installation: the folders of the host, as in PATH, where argv[0] without a '/' and
+  // the interpreter of a script are looked for. Not the agent's PATH, which a user may set.
+  std::string host_path;
   Network network = Network::kFull;
   // Only limits that the driver can hold here (Driver::Enforceable).
   Limits limits;

@@ -98,6 +98,8 @@ Result<sandbox::BoxSpec> MakeBoxSpec(const StoredRun& run, const RunDir& dir,
   // A program of the host is shown to whoever may name one; the agents that a runner finds by
   // itself are its owner's choice.
   box.show_installation = spec.host_scope || !adapter->program().empty();
+  box.host_path =
+      spec.host_scope ? box.environment["PATH"] : PathFor(box.argv.front(), search_path);
   VM0_ASSIGN(box.run_uid, dir.ReadUid());
   return box;
 }

@@ -92,6 +92,17 @@ TEST_F(LaunchTest, ShowsAProgramOfTheHostToThoseWhoMayNameOne) {
   EXPECT_TRUE(Make().show_installation) << "the runner's owner chose it";
 }
 
+TEST_F(LaunchTest, LooksForInterpretersWhereTheRunnerFindsProgramsAndNotWhereAUserSays) {
+  run.spec.provider = "claude-code";
+  run.spec.binary = "/opt/bin/claude";
+  run.spec.environment["PATH"] = "/somebodys";
+  EXPECT_EQ(Make().environment.at("PATH"), "/somebodys");
+  EXPECT_TRUE(Make().host_path.starts_with("/opt/bin:")) << Make().host_path;
+  EXPECT_EQ(Make().host_path.find("/somebodys"), std::string::npos);
+  run.spec.host_scope = true;
+  EXPECT_EQ(Make().host_path, "/somebodys");
+}
+
 TEST_F(LaunchTest, RefusesAProviderThatItDoesNotKnow) {
   run.spec.provider = "hal";
   const auto spec = MakeBoxSpec(run, dir, {}, kSearchPath);
