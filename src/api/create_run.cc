@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/adapter.h"
+#include "base/public_address.h"
 
 namespace vm0::api {
 namespace {
@@ -102,6 +103,17 @@ Result<std::string> ChooseHostNetwork(const RunRequest& request, const agent::Co
   return std::string("full");
 }
 
+// What is not public is the host's own network.
+Status CheckAllowed(const std::vector<std::string>& allow) {
+  for (const std::string& text : allow) {
+    VM0_ASSIGN(const HostRule rule, ParseHostRule(text));
+    if (rule.kind != HostRule::Kind::kNetwork) continue;
+    if (IsPublic(AddressNetwork{rule.network, rule.prefix})) continue;
+    return NeedsHostScope("allow with an address that is not public (" + text + ")");
+  }
+  return {};
+}
+
 Status CheckHostScope(const RunRequest& request, const agent::Config& config,
                       const RunPolicy& policy) {
   if (policy.host_scope) return {};
@@ -109,7 +121,7 @@ Status CheckHostScope(const RunRequest& request, const agent::Config& config,
   if (request.binary) return NeedsHostScope("binary");
   if (!config.binary.empty()) return NeedsHostScope("The config's binary");
   if (request.network.value_or(config.network) == "full") return NeedsHostScope("network full");
-  return {};
+  return CheckAllowed(request.allow.value_or(config.allow));
 }
 
 // Nothing of ours runs, so what says how to run has no meaning.

@@ -306,12 +306,20 @@ TEST(CreateRun, WhatReachesTheHostNeedsHostScope) {
   const std::string box = R"("sandbox":"bubblewrap","secrets":{"ANTHROPIC_API_KEY":"k"})";
   EXPECT_TRUE(MakeRun(Request(box), claude, policy));
   for (const char* field :
-       {R"("workspace":{"path":"/w"})", R"("binary":"/bin/x")", R"("network":"full")"}) {
+       {R"("workspace":{"path":"/w"})", R"("binary":"/bin/x")", R"("network":"full")",
+        R"("allow":["a.example","127.0.0.1:80"])", R"("allow":["0.0.0.0/0:*"])",
+        R"("allow":["[fd00::1]:443"])", R"("allow":["[::/0]:443"])"}) {
     const auto run = MakeRun(Request(box + "," + field), claude, policy);
     ASSERT_FALSE(run) << field;
     EXPECT_EQ(run.error().code, Code::kForbidden) << field;
     EXPECT_THAT(run.error().message, HasSubstr("host scope")) << field;
   }
+  EXPECT_TRUE(MakeRun(Request(box + R"(,"allow":["a.example","8.8.8.0/24:443"])"), claude, policy));
+  const auto config_allow = MakeRun(
+      Request(box), Chosen(R"("provider":"claude-code","allow":["10.0.0.0/8:443"])"), policy);
+  EXPECT_EQ(config_allow.error().code, Code::kForbidden);
+  policy.allow = {"10.0.0.1:443"};
+  EXPECT_TRUE(MakeRun(Request(box), claude, policy)) << "the server's own list is its admin's";
   const auto config_binary =
       MakeRun(Request(box), Chosen(R"("provider":"claude-code","binary":"/bin/x")"), policy);
   EXPECT_EQ(config_binary.error().code, Code::kForbidden);

@@ -74,12 +74,13 @@ asio::awaitable<void> Exchange::SendBody() {
     parts_.server.Close();
     co_return;
   }
-  if (!sent_ || !co_await parts_.agent.AwaitGone()) co_return;
+  if (over_ || !sent_ || !co_await parts_.agent.AwaitGone()) co_return;
   gone_ = true;
   parts_.server.Close();
 }
 
-// Fails for what the agent did only.
+// Fails for what the agent did only. Whoever waits for the agent once Run is over waits for ever:
+// each wait for the server is followed by a look at that.
 asio::awaitable<Status> Exchange::SendPieces() {
   BodyDecoder decoder(question_.framing);
   std::string& input = parts_.agent.input();
@@ -99,7 +100,7 @@ asio::awaitable<Status> Exchange::SendPieces() {
     parts_.entry.sent += static_cast<std::int64_t>(piece.size());
     if (chunked) piece = FormatChunk(piece);
     const auto written = co_await parts_.server.Write(piece, "");
-    if (!written) co_return Status{};
+    if (!written || over_) co_return Status{};
     idle_.Touch();
   }
   const std::string end = chunked ? FormatChunk("") : "";

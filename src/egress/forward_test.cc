@@ -212,6 +212,17 @@ TEST_F(ForwardTest, AServerMayAnswerBeforeItHasReadTheBody) {
               AllOf(StartsWith("HTTP/1.1 413 "), HasSubstr("Connection: close"), EndsWith("no")));
 }
 
+TEST_F(ForwardTest, AServerThatFailsWhileTheBodyIsSentIs502) {
+  StartFor("a.example");
+  std::string nonsense;
+  for (int i = 0; i < 20; ++i) nonsense += "HTTP/1.1 100 Continue\r\n\r\n";
+  auto agent = Agent();
+  agent.Send("POST http://" + At("a.example") + "/ HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc");
+  auto peer = server.AcceptEarly();
+  ASSERT_GT(::send(peer.fd(), nonsense.data(), nonsense.size(), MSG_NOSIGNAL), 0);
+  EXPECT_THAT(agent.ReadToEnd(), StartsWith("HTTP/1.1 502 "));
+}
+
 TEST_F(ForwardTest, AnAgentThatGoesAwayEndsItsRequest) {
   StartFor("a.example");
   auto agent = Agent();

@@ -2,6 +2,7 @@
 #include "egress/forwarded_request.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/host_rule.h"
 #include "base/text.h"
@@ -20,27 +21,30 @@ bool HasControl(std::string_view text) {
   });
 }
 
-Replacer MakeRequestReplacer(const Gateway& gateway) {
-  std::vector<Replacer::Pair> pairs;
-  for (const auto& [placeholder, credential] : gateway.credentials) {
-    pairs.push_back({placeholder, credential});
-  }
-  return Replacer(std::move(pairs));
+// The value with the credential, when a placeholder is all of it, or all behind "Bearer ". With
+// more of the agent's own around, a server that says the beginning of a value back, cut at a
+// length, would tell the credential letter by letter.
+std::optional<std::string> WithCredential(const Gateway& gateway, const std::string& value) {
+  constexpr std::string_view kBearer = "Bearer ";
+  const bool bears = SameName(value.substr(0, kBearer.size()), kBearer);
+  const std::string scheme = value.substr(0, bears ? kBearer.size() : 0);
+  const auto found = gateway.credentials.find(value.substr(scheme.size()));
+  if (found == gateway.credentials.end()) return std::nullopt;
+  return scheme + found->second;
 }
 
 Result<std::vector<Field>> WithCredentials(const Gateway& gateway, std::vector<Field> fields) {
-  const Replacer replacer = MakeRequestReplacer(gateway);
   bool found = false;
   for (Field& field : fields) {
-    std::string value = replacer.Replace(field.value);
-    if (value == field.value) continue;
+    auto value = WithCredential(gateway, field.value);
+    if (!value) continue;
     found = true;
-    if (HasControl(value)) {
+    if (HasControl(*value)) {
       return Fail(Code::kUnreachable,
                   "the run's credential has a line break or another control character in it; set "
                   "it again without");
     }
-    field.value = std::move(value);
+    field.value = std::move(*value);
   }
   if (found) return fields;
   return Fail(Code::kUnauthorized,

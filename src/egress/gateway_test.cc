@@ -82,6 +82,22 @@ TEST_F(GatewayTest, ARequestWithoutAPlaceholderIsRefused) {
   EXPECT_EQ(log[0].status, 401);
 }
 
+TEST_F(GatewayTest, ACredentialStandsAloneInItsField) {
+  Start({}, MakeGateway());
+  const std::string placeholder = kPlaceholder;
+  auto agent = Agent();
+  agent.Send("GET / HTTP/1.1\r\nx-api-key: " + placeholder + "\r\nA: aaaaaa" + placeholder +
+             "\r\nB: " + placeholder + ", b\r\nC: Cccccc " + placeholder + "\r\n\r\n");
+  const std::string head = server.Accept().ReadUntil("\r\n\r\n");
+  EXPECT_THAT(head, HasSubstr("x-api-key: " + std::string(kCredential) + "\r\n"));
+  EXPECT_THAT(head, HasSubstr("A: aaaaaa" + placeholder + "\r\n"))
+      << "a server that cuts what it says back would tell it letter by letter";
+  EXPECT_THAT(head, HasSubstr("B: " + placeholder + ", b\r\n"));
+  EXPECT_THAT(head, HasSubstr("C: Cccccc " + placeholder + "\r\n"));
+  EXPECT_THAT(Ask("GET / HTTP/1.1\r\nA: a" + placeholder + "\r\n\r\n"),
+              StartsWith("HTTP/1.1 401 "));
+}
+
 TEST_F(GatewayTest, AnswersNeverHoldTheCredential) {
   Start({}, MakeGateway());
   const std::string body = std::string("echo ") + kCredential + " and " + kCredential + kCredential;

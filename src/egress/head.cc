@@ -59,7 +59,9 @@ Result<Lines> SplitLines(std::string_view head) {
 
 // The head's bytes with the empty line; nullopt when it is not all there yet.
 Result<std::optional<std::string>> TakeBytes(std::string& input, std::size_t limit) {
-  while (input.starts_with("\r\n")) input.erase(0, 2);  // some send it behind a body
+  std::size_t breaks = 0;  // some send one behind a body
+  while (input.compare(breaks, 2, "\r\n") == 0) breaks += 2;
+  input.erase(0, breaks);
   const std::size_t end = input.find("\r\n\r\n");
   const std::size_t size = end == std::string::npos ? input.size() : end + 4;
   if (size > limit) return Fail(Code::kHeadersTooLarge, "the head is too long");

@@ -65,6 +65,16 @@ TEST(RequestHeadTest, IsRefusedWhenItIsTooLong) {
   EXPECT_EQ(TakeRequest(many + "\r\n").error().code, Code::kHeadersTooLarge);
 }
 
+TEST(RequestHeadTest, MayHaveLineBreaksBeforeIt) {
+  std::string input;
+  for (int i = 0; i < 1000; ++i) input += "\r\n";
+  std::string alone = input + "\r";
+  EXPECT_FALSE(TakeRequestHead(alone)->has_value());
+  EXPECT_EQ(alone, "\r");
+  input += "GET / HTTP/1.1\r\n\r\n";
+  EXPECT_EQ((*TakeRequestHead(input))->method, "GET");
+}
+
 TEST(ResponseHeadTest, IsTakenAndRefusedTheSameWay) {
   std::string input = "HTTP/1.1 200 OK\r\nA: b\r\n\r\nx";
   EXPECT_EQ((*TakeResponseHead(input))->status, 200);

@@ -19,9 +19,9 @@
 namespace vm0::egress {
 
 // The agent's way to its LLM without its credentials: requests in origin form that come to the
-// proxy itself are forwarded to `upstream` (over TLS for https), with each placeholder in a
-// header's value replaced by the credential; in what comes back a credential becomes its
-// placeholder again. A request without a placeholder is refused with 401.
+// proxy itself are forwarded to `upstream` (over TLS for https), with each header value
+// that is a placeholder, or "Bearer " and one, replaced by the credential; in what comes back a
+// credential becomes its placeholder again. A request without a placeholder is refused with 401.
 struct Gateway {
   // kPublic: an address of the internet, or one that an address rule names.
   enum class Reach { kPublic, kAnywhere };

@@ -47,6 +47,16 @@ class TestServer {
     });
     return {loop_, os::Fd(fd)};
   }
+  // Before the proxy knows that it is connected.
+  http::RawPeer AcceptEarly() {
+    int fd = -1;
+    while (fd < 0) {
+      loop_.restart();
+      loop_.poll_one();
+      fd = ::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC);
+    }
+    return {loop_, os::Fd(fd)};
+  }
   bool HasConnection() {
     const int fd = ::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC);
     if (fd >= 0) ::close(fd);

@@ -4,43 +4,15 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/ip/address_v6.hpp>
-#include <span>
+
+#include "base/public_address.h"
 
 namespace vm0::egress {
 namespace {
 
 namespace ip = boost::asio::ip;
 
-struct Network {
-  AddressBytes address;
-  int prefix;
-};
-
-constexpr Network V4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d, int prefix) {
-  return {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}, 96 + prefix};
-}
-
-constexpr Network kMapped = V4(0, 0, 0, 0, 0);
-// IANA's special-purpose registry, and Azure's own 168.63.129.16.
-constexpr std::array kNotPublicV4 = {
-    V4(0, 0, 0, 0, 8),      V4(10, 0, 0, 0, 8),       V4(100, 64, 0, 0, 10),
-    V4(127, 0, 0, 0, 8),    V4(169, 254, 0, 0, 16),   V4(172, 16, 0, 0, 12),
-    V4(192, 0, 0, 0, 24),   V4(192, 0, 2, 0, 24),     V4(192, 88, 99, 0, 24),
-    V4(192, 168, 0, 0, 16), V4(198, 18, 0, 0, 15),    V4(198, 51, 100, 0, 24),
-    V4(203, 0, 113, 0, 24), V4(168, 63, 129, 16, 32), V4(224, 0, 0, 0, 4),
-    V4(240, 0, 0, 0, 4),
-};
-// What of IPv6 is given out at all, and what is special in it: protocol assignments with Teredo,
-// documentation, 6to4.
-constexpr Network kUnicastV6 = {{0x20}, 3};
-constexpr std::array kNotPublicV6 = {
-    Network{{0x20, 0x01, 0x00}, 23},
-    Network{{0x20, 0x01, 0x0d, 0xb8}, 32},
-    Network{{0x20, 0x02}, 16},
-    Network{{0x3f, 0xff, 0x00}, 20},
-};
-// IPv4 behind it (NAT64).
-constexpr Network kTranslated = {{0x00, 0x64, 0xff, 0x9b}, 96};
+constexpr auto V4 = AddressNetwork::V4;
 
 // What clouds tell their machines about themselves: credentials.
 constexpr std::array kMetadata = {
@@ -48,38 +20,13 @@ constexpr std::array kMetadata = {
     V4(169, 254, 170, 2, 32),
     V4(100, 100, 100, 200, 32),
     V4(168, 63, 129, 16, 32),
-    Network{{0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}, 128},
+    AddressNetwork{{0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}, 128},
 };
-
-bool IsIn(const AddressBytes& address, const Network& network) {
-  for (int bit = 0; bit < network.prefix; ++bit) {
-    const auto index = static_cast<std::size_t>(bit / 8);
-    const int difference = address[index] ^ network.address[index];
-    if ((difference & (0x80 >> (bit % 8))) != 0) return false;
-  }
-  return true;
-}
-
-bool IsInAny(const AddressBytes& address, std::span<const Network> networks) {
-  return std::ranges::any_of(networks, [&](const Network& n) { return IsIn(address, n); });
-}
-
-bool IsPublicBytes(const AddressBytes& address) {
-  if (IsIn(address, kMapped)) return !IsInAny(address, kNotPublicV4);
-  if (!IsIn(address, kTranslated)) {
-    return IsIn(address, kUnicastV6) && !IsInAny(address, kNotPublicV6);
-  }
-  AddressBytes inner = kMapped.address;
-  std::copy(address.begin() + 12, address.end(), inner.begin() + 12);
-  return IsPublicBytes(inner);
-}
 
 // The address itself, and the IPv4 address that a NAT64 would take it for.
 bool IsMetadata(const AddressBytes& address) {
-  if (!IsIn(address, kTranslated)) return IsInAny(address, kMetadata);
-  AddressBytes inner = kMapped.address;
-  std::copy(address.begin() + 12, address.end(), inner.begin() + 12);
-  return IsInAny(inner, kMetadata);
+  const AddressBytes meant = Untranslated(address).value_or(address);
+  return std::ranges::any_of(kMetadata, [&](const auto& known) { return known.Contains(meant); });
 }
 
 std::string Shown(std::string_view host, std::uint16_t port) {
@@ -117,6 +64,9 @@ Result<Rules> Rules::Parse(const std::vector<std::string>& allow,
   Rules rules;
   VM0_ASSIGN(rules.allow_, ParseAll(allow));
   VM0_ASSIGN(rules.deny_, ParseAll(deny));
+  for (HostRule& rule : rules.deny_) {
+    if (rule.ports == HostRule::Ports::kWeb) rule.ports = HostRule::Ports::kAll;
+  }
   return rules;
 }
 
@@ -141,7 +91,7 @@ Status Rules::CheckAddress(std::string_view host, const ip::address& address,
     return !wide && Matches(rule, literal, port);
   };
   if (std::ranges::any_of(allow_, names_it)) return {};
-  if (IsPublicBytes(*literal.address)) return {};
+  if (vm0::IsPublic(*literal.address)) return {};
   return Refuse(found +
                 ", which is not a public address; to let the agent reach it, add that "
                 "address to allow: too");
@@ -152,6 +102,6 @@ AddressBytes BytesOf(const ip::address& address) {
   return ip::make_address_v6(ip::v4_mapped, address.to_v4()).to_bytes();
 }
 
-bool IsPublic(const ip::address& address) { return IsPublicBytes(BytesOf(address)); }
+bool IsPublic(const ip::address& address) { return vm0::IsPublic(BytesOf(address)); }
 
 }  // namespace vm0::egress

@@ -25,7 +25,8 @@ namespace vm0::egress {
 class Rules {
  public:
   Rules() = default;  // nothing is allowed
-  // kBadRequest naming the rule and what is wrong with it. `deny` wins over `allow`.
+  // kBadRequest naming the rule and what is wrong with it. `deny` wins over `allow`;
+  // a rule of it without a port denies every port.
   static Result<Rules> Parse(const std::vector<std::string>& allow,
                              const std::vector<std::string>& deny);
 

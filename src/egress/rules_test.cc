@@ -116,6 +116,14 @@ TEST(RulesTest, DenyWins) {
   EXPECT_FALSE(MayGo(Make({"a.example"}, {"1.1.1.1:*"}), "a.example", "1.1.1.1", 443));
 }
 
+TEST(RulesTest, WithoutAPortEveryPortIsDenied) {
+  const Rules rules = Make({"*.example.com:*", "10.0.0.0/8:*"}, {"bad.example.com", "10.1.0.0/16"});
+  EXPECT_FALSE(MayAsk(rules, "bad.example.com", 8443));
+  EXPECT_FALSE(MayAsk(rules, "10.1.0.1", 5432));
+  EXPECT_FALSE(MayGo(rules, "good.example.com", "10.1.0.1", 5432));
+  EXPECT_TRUE(MayAsk(rules, "good.example.com", 8443));
+}
+
 TEST(RulesTest, AnAllowedNameMayNotLeadToAPrivateAddress) {
   const Rules rules = Make({"example.com"});
   EXPECT_TRUE(MayGo(rules, "example.com", "1.1.1.1", 443));
