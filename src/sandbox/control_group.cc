@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "base/text.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/process.h"
 
 namespace vm0::sandbox {
 namespace {
@@ -109,15 +111,48 @@ fs::path FindUnifiedParent(const fs::path& own) {
   return IsWritable(group) && IsWritable(group / "cgroup.procs") ? group : fs::path();
 }
 
+using Deadline = std::chrono::steady_clock::time_point;
+
+int MillisUntil(Deadline deadline) {
+  const auto left = deadline - std::chrono::steady_clock::now();
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(left).count();
+  return static_cast<int>(std::max<std::int64_t>(millis, 0));
+}
+
 // Until nobody is left in a v2 group.
-void AwaitEmpty(const fs::path& group) {
+void AwaitEmpty(const fs::path& group, Deadline deadline) {
   const os::Fd events(::open((group / "cgroup.events").c_str(), O_RDONLY | O_CLOEXEC));
-  const auto deadline = std::chrono::steady_clock::now() + kEmptyPatience;
-  while (events.is_open() && std::chrono::steady_clock::now() < deadline) {
+  while (events.is_open() && MillisUntil(deadline) > 0) {
     const auto text = os::ReadAll(events.get());
     if (!text || text->contains("populated 0")) return;
     pollfd changed{events.get(), POLLPRI, 0};
-    ::poll(&changed, 1, 1000);
+    ::poll(&changed, 1, std::min(MillisUntil(deadline), 1000));
+  }
+}
+
+std::vector<pid_t> ProcessesIn(const fs::path& group) {
+  std::vector<pid_t> found;
+  const std::string text = ReadGroupFile(group / "cgroup.procs");
+  for (const std::string_view line : Split(text, '\n')) {
+    if (const auto pid = ParseInt(line)) found.push_back(static_cast<pid_t>(*pid));
+  }
+  return found;
+}
+
+// v1 kills nobody by itself: again and again, until those that forked meanwhile are gone, too.
+void KillEach(const fs::path& group, Deadline deadline) {
+  for (;;) {
+    std::vector<os::Fd> killed;
+    for (const pid_t pid : ProcessesIn(group)) {
+      auto process = os::OpenPidFd(pid);
+      if (process && os::SignalPidFd(process->get(), SIGKILL))
+        killed.push_back(std::move(*process));
+    }
+    if (killed.empty() || MillisUntil(deadline) == 0) return;
+    for (const os::Fd& process : killed) {
+      pollfd ended{process.get(), POLLIN, 0};
+      ::poll(&ended, 1, MillisUntil(deadline));
+    }
   }
 }
 
@@ -125,11 +160,16 @@ void KillUnified(const fs::path& group) {
   if (!group.empty()) (void)WriteGroupFile(group / "cgroup.kill", "1");
 }
 
-// The v2 group is the one that can be waited for: it comes first.
+// The v2 group, where there is one, kills all at once and can be waited for.
 void RemoveFolders(const fs::path& unified, const std::vector<fs::path>& folders) {
+  const Deadline deadline = std::chrono::steady_clock::now() + kEmptyPatience;
   KillUnified(unified);
-  if (!unified.empty()) AwaitEmpty(unified);
-  for (const fs::path& folder : folders) ::rmdir(folder.c_str());
+  if (!unified.empty()) AwaitEmpty(unified, deadline);
+  for (const fs::path& folder : folders) {
+    if (::rmdir(folder.c_str()) == 0 || errno != EBUSY) continue;
+    KillEach(folder, deadline);
+    ::rmdir(folder.c_str());
+  }
 }
 
 }  // namespace
@@ -139,24 +179,39 @@ Result<std::unique_ptr<ControlGroup>> ControlGroup::Make(const GroupPlaces& plac
                                                          const Limits& limits) {
   std::unique_ptr<ControlGroup> made(new ControlGroup);
   ControlGroup& group = *made;
-  const fs::path parent = FindUnifiedParent(places.unified);
-  if (!parent.empty() && MakeFolder(parent / name)) group.unified_ = parent / name;
-  const auto find = [&](const fs::path& place, const char* v1_file,
-                        const char* v2_file) -> std::optional<Controller> {
-    if (!place.empty() && IsWritable(place) && MakeFolder(place / name)) {
-      if (IsWritable(place / name / v1_file)) return Controller{place / name, Layout::kV1};
-      ::rmdir((place / name).c_str());
-    }
-    if (group.unified_.empty() || !IsWritable(group.unified_ / v2_file)) return std::nullopt;
-    return Controller{group.unified_, Layout::kV2};
-  };
-  group.memory_ = find(places.memory, "memory.limit_in_bytes", "memory.max");
-  group.pids_ = find(places.pids, "pids.max", "pids.max");
-  group.cpu_ = find(places.cpu, "cpu.cfs_quota_us", "cpu.max");
+  group.memory_ = MakeV1(places.memory, name, "memory.limit_in_bytes");
+  group.pids_ = MakeV1(places.pids, name, "pids.max");
+  group.cpu_ = MakeV1(places.cpu, name, "cpu.cfs_quota_us");
+  if (const auto made_time = MakeV1(places.cpu_time, name, "cpuacct.usage")) {
+    group.cpu_time_ = made_time->folder;
+  }
+  if (!group.memory_ || !group.pids_ || !group.cpu_) group.MakeUnified(places.unified, name);
   if (limits.memory_bytes) VM0_TRY(group.SetMemory(*limits.memory_bytes));
   if (limits.cpu) VM0_TRY(group.SetCpu(*limits.cpu));
   if (limits.pids) group.SetPids(*limits.pids);
   return made;
+}
+
+std::optional<ControlGroup::Controller> ControlGroup::MakeV1(const fs::path& place,
+                                                             const std::string& name,
+                                                             const char* file) {
+  if (place.empty() || !IsWritable(place) || !MakeFolder(place / name)) return std::nullopt;
+  if (IsWritable(place / name / file)) return Controller{place / name, Layout::kV1};
+  ::rmdir((place / name).c_str());
+  return std::nullopt;
+}
+
+// For what v1 does not have.
+void ControlGroup::MakeUnified(const fs::path& own, const std::string& name) {
+  const fs::path parent = FindUnifiedParent(own);
+  if (parent.empty() || !MakeFolder(parent / name)) return;
+  unified_ = parent / name;
+  const auto take = [this](std::optional<Controller>& controller, const char* file) {
+    if (!controller && IsWritable(unified_ / file)) controller = {unified_, Layout::kV2};
+  };
+  take(memory_, "memory.max");
+  take(pids_, "pids.max");
+  take(cpu_, "cpu.max");
 }
 
 ControlGroup::~ControlGroup() { RemoveFolders(unified_, folders()); }
@@ -170,6 +225,7 @@ std::vector<fs::path> ControlGroup::folders() const {
   for (const auto* controller : {&memory_, &pids_, &cpu_}) {
     if (*controller) folders.insert((*controller)->folder);
   }
+  if (!cpu_time_.empty()) folders.insert(cpu_time_);
   if (!unified_.empty()) folders.insert(unified_);
   return {folders.begin(), folders.end()};
 }
@@ -221,10 +277,16 @@ Usage ControlGroup::usage() const {
     if (peak) usage.pids_peak = std::max<std::int64_t>(*peak - kOwnProcesses, 1);
   }
   if (!unified_.empty()) usage.cpu_us = ReadKey(unified_ / "cpu.stat", "usage_usec");
+  const auto nanoseconds = ReadNumber(cpu_time_ / "cpuacct.usage");
+  if (nanoseconds && !cpu_time_.empty()) usage.cpu_us = *nanoseconds / 1000;
   return usage;
 }
 
-void ControlGroup::Kill() { KillUnified(unified_); }
+void ControlGroup::Kill() {
+  if (!unified_.empty()) return KillUnified(unified_);
+  const auto all = folders();
+  if (!all.empty()) KillEach(all.front(), std::chrono::steady_clock::now() + kEmptyPatience);
+}
 
 std::string GroupName(const std::string& box) { return "vm0-" + box; }
 
@@ -236,7 +298,12 @@ Enforceable ProbeGroups() {
   return group ? (*group)->controllers() : Enforceable{};
 }
 
-Status JoinGroup(const fs::path& folder) { return WriteGroupFile(folder / "cgroup.procs", "0"); }
+// v1 moves the thread that asks for itself at once; a process with all its threads, and in v2, only
+// after ten milliseconds, when no processor can be in the middle of a fork or exit any more.
+Status JoinGroup(const fs::path& folder) {
+  const auto moved = WriteGroupFile(folder / "tasks", "0");
+  return moved ? moved : WriteGroupFile(folder / "cgroup.procs", "0");
+}
 
 void RemoveGroup(const std::string& name) {
   const GroupPlaces places = FindPlaces();
@@ -245,7 +312,7 @@ void RemoveGroup(const std::string& name) {
   std::error_code ignored;
   if (!unified.empty() && !fs::is_directory(unified, ignored)) unified.clear();
   std::vector<fs::path> folders;
-  for (const fs::path& place : {places.memory, places.pids, places.cpu}) {
+  for (const fs::path& place : {places.memory, places.pids, places.cpu, places.cpu_time}) {
     if (!place.empty()) folders.push_back(place / name);
   }
   if (!unified.empty()) folders.push_back(unified);

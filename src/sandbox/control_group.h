@@ -20,6 +20,7 @@ struct GroupPlaces {
   std::filesystem::path memory;
   std::filesystem::path pids;
   std::filesystem::path cpu;
+  std::filesystem::path cpu_time;  // v1 only: its controller "cpuacct"
   std::filesystem::path unified;
 };
 // From the texts of /proc/self/cgroup and /proc/self/mountinfo.
@@ -48,7 +49,7 @@ class ControlGroup {
   // The folders that a process joins, each by JoinGroup.
   std::vector<std::filesystem::path> folders() const;
   Usage usage() const;
-  // All that is in it, where there is a v2 group.
+  // All that is in it.
   void Kill();
 
  private:
@@ -59,6 +60,9 @@ class ControlGroup {
   };
 
   ControlGroup() = default;
+  static std::optional<Controller> MakeV1(const std::filesystem::path& place,
+                                          const std::string& name, const char* file);
+  void MakeUnified(const std::filesystem::path& own, const std::string& name);
   Status SetMemory(std::int64_t bytes) const;
   Status SetCpu(double cores) const;
   void SetPids(std::int64_t most) const;
@@ -66,6 +70,8 @@ class ControlGroup {
   std::optional<Controller> memory_;
   std::optional<Controller> pids_;
   std::optional<Controller> cpu_;
+  std::filesystem::path cpu_time_;
+  // Where v1 has all controllers there is none: to move into a v2 group costs ten milliseconds.
   std::filesystem::path unified_;
 };
 
@@ -73,7 +79,7 @@ class ControlGroup {
 std::string GroupName(const std::string& box);
 // What groups of ours can hold on this machine: makes one and looks.
 Enforceable ProbeGroups();
-// The calling process, and whatever it starts from then on.
+// The calling process, which must have one thread, and whatever it starts from then on.
 Status JoinGroup(const std::filesystem::path& folder);
 // Kills and removes what a dead process of ours has left of the group of that name.
 void RemoveGroup(const std::string& name);

@@ -75,6 +75,7 @@ GroupPlaces ParsePlaces(std::string_view cgroup, std::string_view mountinfo) {
   return {.memory = FindPlace(cgroup, mountinfo, "memory"),
           .pids = FindPlace(cgroup, mountinfo, "pids"),
           .cpu = FindPlace(cgroup, mountinfo, "cpu"),
+          .cpu_time = FindPlace(cgroup, mountinfo, "cpuacct"),
           .unified = FindPlace(cgroup, mountinfo, kV2)};
 }
 

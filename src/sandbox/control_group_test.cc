@@ -34,6 +34,7 @@ TEST(GroupPlaces, FindsOurGroupInEachHierarchyOfAHybridMachine) {
   EXPECT_EQ(places.memory, "/cg/memory/a");
   EXPECT_EQ(places.pids, "/sys/fs/cgroup/pids");
   EXPECT_EQ(places.cpu, "/sys/fs/cgroup/cpu/x");
+  EXPECT_EQ(places.cpu_time, "/sys/fs/cgroup/cpu/x");
   EXPECT_EQ(places.unified, "/sys/fs/cgroup/unified/u/v");
 }
 
@@ -89,7 +90,7 @@ TEST_F(V2Tree, LimitsARunBelowAGroupThatIsDelegated) {
   Write(own_ / "cgroup.subtree_control", "cpu memory pids\n");
   const fs::path run = MakeRunGroup(own_);
   const auto group = ControlGroup::Make(
-      {.memory = {}, .pids = {}, .cpu = {}, .unified = own_}, "vm0-1",
+      {.memory = {}, .pids = {}, .cpu = {}, .cpu_time = {}, .unified = own_}, "vm0-1",
       {.memory_bytes = 1 << 20, .pids = 10, .cpu = 0.5, .open_files = {}, .file_bytes = {}});
   ASSERT_TRUE(group) << group.error().message;
   EXPECT_EQ((*group)->folders(), std::vector<fs::path>{run});
@@ -111,8 +112,8 @@ TEST_F(V2Tree, MakesTheGroupBesideOursWhereOursIsFullOfOthers) {
   Write(slice_ / "cgroup.subtree_control", "memory pids\n");
   Write(own_ / "cgroup.controllers", "");
   const fs::path run = MakeRunGroup(slice_);
-  const auto group =
-      ControlGroup::Make({.memory = {}, .pids = {}, .cpu = {}, .unified = own_}, "vm0-1", {});
+  const auto group = ControlGroup::Make(
+      {.memory = {}, .pids = {}, .cpu = {}, .cpu_time = {}, .unified = own_}, "vm0-1", {});
   ASSERT_TRUE(group);
   EXPECT_EQ((*group)->folders(), std::vector<fs::path>{run});
   EXPECT_TRUE((*group)->controllers().memory);
@@ -124,7 +125,8 @@ TEST_F(V2Tree, MovesOurselvesAsideWhenWeAreAlone) {
   // The kernel refuses while we are in it.
   fs::remove(own_ / "cgroup.subtree_control");
   MakeGroup(own_ / "vm0-own");
-  (void)ControlGroup::Make({.memory = {}, .pids = {}, .cpu = {}, .unified = own_}, "vm0-1", {});
+  (void)ControlGroup::Make({.memory = {}, .pids = {}, .cpu = {}, .cpu_time = {}, .unified = own_},
+                           "vm0-1", {});
   EXPECT_EQ(Read(own_ / "vm0-own" / "cgroup.procs").front(), '0');
 }
 
@@ -174,14 +176,15 @@ TEST(ControlGroup, KillsAndRemovesWhatADeadProcessLeft) {
   char ready = 0;
   ASSERT_EQ(::read(pipe->read.get(), &ready, 1), 1);
   const fs::path unified = FindPlaces().unified / name;
-  const bool can_kill = fs::exists(unified / "cgroup.kill");
-  if (!can_kill) ::kill(child, SIGKILL);
+  const fs::path memory = FindPlaces().memory / name;
+  const bool is_grouped = fs::exists(unified / "cgroup.kill") || fs::exists(memory);
+  if (!is_grouped) ::kill(child, SIGKILL);
   RemoveGroup(name);
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(WTERMSIG(status), SIGKILL);
   EXPECT_FALSE(fs::exists(unified));
-  EXPECT_FALSE(fs::exists(FindPlaces().memory / name));
+  EXPECT_FALSE(fs::exists(memory));
 }
 
 // The box as a whole, where this machine has the means.
@@ -236,7 +239,8 @@ TEST_F(GroupedBox, LeavesNoGroupBehind) {
   const auto end = box_.Run("exit 0");
   ASSERT_TRUE(end.end) << end.end.error().message;
   const GroupPlaces places = FindPlaces();
-  for (const auto& place : {places.memory, places.pids, places.cpu, places.unified}) {
+  for (const auto& place :
+       {places.memory, places.pids, places.cpu, places.cpu_time, places.unified}) {
     EXPECT_FALSE(!place.empty() && fs::exists(place / GroupName(box_.spec.name))) << place;
   }
 }
