@@ -63,6 +63,8 @@ asio::awaitable<Exchange::Outcome> Exchange::Run() {
   parts_.agent.CancelReading();
   co_await sending_.Join();
   outcome.gone = gone_;
+  // It may quote what the server said.
+  if (outcome.failure) outcome.failure->message = replacer_.Replace(outcome.failure->message);
   co_return outcome;
 }
 

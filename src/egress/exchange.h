@@ -36,7 +36,7 @@ class Exchange {
     os::Clock& clock;
     Entry& entry;  // status, sent and received go here
   };
-  // `replacer` changes what the agent gets of fields and body; it keeps lengths.
+  // `replacer` changes what the agent gets of fields, body and failures; it keeps lengths.
   Exchange(Parts parts, Question question, Replacer replacer);
 
   struct Outcome {

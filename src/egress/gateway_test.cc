@@ -122,6 +122,17 @@ TEST_F(GatewayTest, AnswersNeverHoldTheCredential) {
   }
 }
 
+TEST_F(GatewayTest, ARefusalThatQuotesTheServerDoesNotHoldTheCredential) {
+  Start({}, MakeGateway());
+  auto agent = Agent();
+  agent.Send(Post());
+  auto peer = server.Accept();
+  peer.ReadUntil("{}");
+  peer.Send("HTTP/1.1 200 OK\r\n" + std::string(kCredential) + ": \x01\r\n\r\n");
+  EXPECT_THAT(agent.ReadToEnd(), AllOf(StartsWith("HTTP/1.1 502 "), HasSubstr(kPlaceholder),
+                                       Not(HasSubstr(kCredential))));
+}
+
 TEST_F(GatewayTest, AChunkedAnswerIsSearchedAcrossItsChunks) {
   Start({}, MakeGateway());
   auto agent = Agent();
