@@ -300,7 +300,8 @@ def test_a_run_never_gets_another_box_than_it_asked_for(vm0):
         file.write(f'#!/bin/sh\nexec "{vm0_module.HERE}/no_user_namespaces" '
                    f'"{vm0_module.BINARY}" "$@"\n')
     os.chmod(refusing, 0o755)
-    vm0.serve(binary=refusing)
+    server = vm0.serve(binary=refusing)
+    server.process.stderr.expect("max_user_namespaces")  # said at its start
     done = run_boxed(vm0, "echo ran >ran; echo ran")
     assert done.code == 6, done
     assert b"ran" not in done.stdout

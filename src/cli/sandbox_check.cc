@@ -6,7 +6,7 @@
 
 namespace vm0::cli {
 
-Result<agent::Enforceable> SandboxCheck::operator()(const std::string& sandbox) {
+Result<agent::Enforceable> SandboxCheck::Find(const std::string& sandbox) {
   const sandbox::Driver* driver = sandbox::FindDriver(sandbox);
   if (driver == nullptr) return Fail(Code::kNotFound, "this server has no sandbox " + sandbox);
   if (driver->isolates() && !passed_.contains(sandbox)) {

@@ -15,7 +15,12 @@ namespace vm0::cli {
 // some milliseconds then.
 class SandboxCheck {
  public:
-  Result<agent::Enforceable> operator()(const std::string& sandbox);
+  SandboxCheck() = default;
+  // A copy would not know what has passed.
+  SandboxCheck(const SandboxCheck&) = delete;
+  SandboxCheck& operator=(const SandboxCheck&) = delete;
+
+  Result<agent::Enforceable> Find(const std::string& sandbox);
 
  private:
   std::set<std::string> passed_;

@@ -9,9 +9,9 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "api/create_run.h"
 #include "base/text.h"
 #include "cli/data_dir.h"
-#include "cli/sandbox_check.h"
 #include "cli/server_log.h"
 #include "cli/version.h"
 
@@ -43,7 +43,15 @@ asio::awaitable<Result<std::unique_ptr<ServerProcess>>> ServerProcess::Start(
   server->MakeApi();
   VM0_CO_TRY(server->Listen());
   VM0_CO_TRY(server->StartRunner());
+  // Not for the client that has started us and waits: its run finds out.
+  if (server->options_.started_by == StartedBy::kUser)
+    asio::post(loop, [it = server.get()] { it->TrySandbox(); });
   co_return server;
+}
+
+void ServerProcess::TrySandbox() {
+  const auto found = sandboxes_.Find(std::string(api::kDefaultSandbox));
+  if (!found) ServerLog(clock_, found.error().message + "; until then runs are refused");
 }
 
 ServerProcess::ServerProcess(asio::io_context& loop, os::Clock& clock, ServerOptions options,
@@ -70,12 +78,13 @@ void ServerProcess::MakeApi() {
                                       [this](RunId run) { feed_->Wake(run); });
   std::function<void()> handover;
   if (options_.started_by == StartedBy::kClient) handover = [this] { Stop("a newer vm0 asked"); };
-  api::ApiOptions api_options{.version = std::string(kVersion),
-                              .host_names = HostNames(),
-                              .unsandboxed = options_.unsandboxed,
-                              .find_sandbox = SandboxCheck(),
-                              .allow = options_.allow,
-                              .deny = options_.deny};
+  api::ApiOptions api_options{
+      .version = std::string(kVersion),
+      .host_names = HostNames(),
+      .unsandboxed = options_.unsandboxed,
+      .find_sandbox = [this](const std::string& name) { return sandboxes_.Find(name); },
+      .allow = options_.allow,
+      .deny = options_.deny};
   const api::Api::Parts parts{*database_, *feed_, *runs_, *box_, clock_};
   api_ = std::make_unique<api::Api>(parts, std::move(api_options), std::move(handover));
 }

@@ -11,6 +11,7 @@
 
 #include "api/api.h"
 #include "cli/idle_exit.h"
+#include "cli/sandbox_check.h"
 #include "cli/server_info.h"
 #include "cli/token_sweep.h"
 #include "feed/feed.h"
@@ -69,6 +70,8 @@ class ServerProcess {
   void MakeApi();
   Status Listen();
   Status StartRunner();
+  // Says early what runs would be refused for.
+  void TrySandbox();
   Result<std::uint16_t> ListenTcp();
   std::set<std::string> HostNames() const;
   asio::awaitable<void> Handle(http::Exchange& exchange);
@@ -92,6 +95,7 @@ class ServerProcess {
   std::unique_ptr<runner::Runner> runner_;
   std::unique_ptr<IdleExit> idle_exit_;
   std::optional<TokenSweep> token_sweep_;
+  SandboxCheck sandboxes_;
   ServerInfo info_;
   std::size_t requests_ = 0;  // being handled
   bool stopping_ = false;
