@@ -257,5 +257,27 @@ TEST_F(BubblewrapTest, PassesOnWhatBubblewrapSays) {
   EXPECT_EQ(end.end.error().message, "sandbox bubblewrap: bwrap: no luck today");
 }
 
+// As root it tries out as another user, all of whose processes end when bwrap dies too early.
+TEST(Bubblewrap, APreflightThatFailsEndsNoProcessOfTheHost) {
+  TestBox box(BubblewrapDriver());
+  WriteScript(box.folder() / "bwrap", "#!/bin/sh\nsleep 60 &\nkill -9 $$\n");
+  ::chmod(box.folder().c_str(), 0755);
+  os::Pipe up = std::move(*os::MakePipe());
+  const pid_t daemon = ::fork();
+  if (daemon == 0) {
+    constexpr uid_t kNobody = 65534;  // whom daemons like to be
+    if (::geteuid() == 0 && ::setresuid(kNobody, kNobody, kNobody) != 0) ::_exit(1);
+    (void)os::WriteAll(up.write.get(), "u");
+    for (;;) ::pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(up.read.get(), &byte, 1), 1);
+  const auto driver = MakeBubblewrapDriver(box.folder() / "bwrap");
+  EXPECT_FALSE(driver->Preflight());
+  EXPECT_EQ(::waitpid(daemon, nullptr, WNOHANG), 0) << "it was killed";
+  ::kill(daemon, SIGKILL);
+  ::waitpid(daemon, nullptr, 0);
+}
+
 }  // namespace
 }  // namespace vm0::sandbox

@@ -10,7 +10,8 @@ namespace vm0::sandbox {
 namespace {
 
 constexpr int kPatienceMs = 10'000;
-constexpr uid_t kNobody = 65534;
+// No user's of the host, nor a run's: what is left of a preflight is found, and killed, by it.
+constexpr uid_t kPreflightUid = 69'999;
 
 // A folder for one preflight.
 class ScratchFolder {
@@ -53,7 +54,7 @@ Status TryOut(const Driver& driver, Network network) {
   spec.argv = {"/bin/true"};
   spec.home = spec.workspace = spec.tmp = folder.path();
   spec.network = network;
-  if (::geteuid() == 0) spec.run_uid = kNobody;
+  if (::geteuid() == 0) spec.run_uid = kPreflightUid;
   if (spec.run_uid && ::chown(folder.path().c_str(), *spec.run_uid, *spec.run_uid) != 0) {
     return Fail(SystemError("chown", folder.path()));
   }
