@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "agent/adapter.h"
+#include "agent/limits.h"
 #include "base/text.h"
 #include "cli/config.h"
 #include "cli/data_dir.h"
@@ -21,6 +22,7 @@
 #include "os/unix_address.h"
 #include "sandbox/sandbox.h"
 #include "store/database.h"
+#include "supervisor/held_limits.h"
 
 namespace vm0::cli {
 namespace {
@@ -103,6 +105,18 @@ void CheckServer(const fs::path& data_dir, const Environment& environment, Findi
                                         : "Server: one answers here"});
 }
 
+// What runs in that sandbox do without here.
+void CheckStrength(const sandbox::Driver& driver, Findings& findings) {
+  const std::string label = "Sandbox " + std::string(driver.name()) + ": ";
+  for (const std::string& layer : driver.MissingLayers())
+    findings.push_back({Kind::kNote, label + "without " + layer});
+  const auto unheld = agent::UnheldDefaults({}, supervisor::EnforceableBy(driver));
+  if (!unheld.empty())
+    findings.push_back({Kind::kNote, label + "holds no limit of " + Join(unheld, ", ") +
+                                         " here: no control group is delegated to this user "
+                                         "(systemd: Delegate=yes)"});
+}
+
 void CheckSandboxes(Findings& findings) {
   bool isolates = false;
   for (const std::string_view name : sandbox::DriverNames()) {
@@ -116,6 +130,7 @@ void CheckSandboxes(Findings& findings) {
       findings.push_back({Kind::kGood, label + "works (no isolation)"});
     else
       findings.push_back({Kind::kGood, label + "works"});
+    if (usable && !is_none) CheckStrength(*sandbox::FindDriver(name), findings);
   }
   if (!isolates)
     findings.push_back({Kind::kNote, "Nothing here isolates agents: runs need --sandbox none"});

@@ -14,6 +14,7 @@
 #include "os/signal_name.h"
 #include "sandbox/control_group.h"
 #include "sandbox/control_socket.h"
+#include "sandbox/landlock.h"
 #include "sandbox/launch_plan.h"
 #include "sandbox/launcher_process.h"
 #include "sandbox/namespace_refusal.h"
@@ -154,6 +155,10 @@ class Bubblewrap final : public Driver {
             .file_bytes = true};
   }
   Status Preflight() const override { return TryOut(*this, Network::kAllowlist); }
+  std::vector<std::string> MissingLayers() const override {
+    if (LandlockAbi() >= 2) return {};
+    return {"Landlock, which Linux has since 5.19: only the mounts keep an agent from writing"};
+  }
 
   Result<std::unique_ptr<Box>> Start(const BoxSpec& spec) const override {
     VM0_TRY(CheckRunUser(name(), spec));

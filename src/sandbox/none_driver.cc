@@ -74,6 +74,7 @@ class None final : public Driver {
   std::string_view name() const override { return "none"; }
   bool isolates() const override { return false; }
   Enforceable CanEnforce() const override { return {}; }
+  std::vector<std::string> MissingLayers() const override { return {}; }
   Status Preflight() const override { return TryOut(*this, Network::kFull); }
 
   Result<std::unique_ptr<Box>> Start(const BoxSpec& spec) const override {

@@ -130,6 +130,9 @@ class Driver {
   virtual bool isolates() const = 0;
   // What a run of ours could be held to; looked up anew each time.
   virtual Enforceable CanEnforce() const = 0;
+  // What it does without on this machine though it passes its preflight: a second layer that the
+  // kernel does not have. For people.
+  virtual std::vector<std::string> MissingLayers() const = 0;
   // The calling thread must outlive the box: the tree dies with it.
   virtual Result<std::unique_ptr<Box>> Start(const BoxSpec& spec) const = 0;
 };
