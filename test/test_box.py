@@ -68,7 +68,7 @@ echo hunted
 """
 
 
-def test_no_key_is_readable_inside(run_claude, mock, vm0):
+def test_row_RequestToEndpoint_no_key_is_readable_inside(run_claude, mock, vm0):
     # The key in two halves: what looks for it must not be what is found.
     hunt = HUNT.replace("THE_KEY", KEY[:20] + '""' + KEY[20:])
     turns = [tool_turn(("Bash", {"command": hunt, "description": "hunt"})),

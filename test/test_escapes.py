@@ -294,7 +294,7 @@ def test_the_run_sees_a_user_and_a_home_of_its_own(world):
     assert done.stdout.splitlines() == [b"1000", b"agent", b"/home/agent", b"/workspace", b"agent"]
 
 
-def test_a_run_never_gets_another_box_than_it_asked_for(vm0):
+def test_row_BoxRefused_a_run_never_gets_another_box_than_it_asked_for(vm0):
     refusing = vm0.path("vm0-refused")
     with open(refusing, "w", encoding="utf-8") as file:
         file.write(f'#!/bin/sh\nexec "{vm0_module.HERE}/no_user_namespaces" '

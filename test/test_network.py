@@ -58,7 +58,7 @@ def entries(vm0):
             for entry in answer.json["entries"]]
 
 
-def test_an_address_that_a_rule_names_is_reached(vm0, server, site):
+def test_row_RequestPassed_to_an_address_that_a_rule_names(vm0, server, site):
     done = run_shell(vm0, f"{CURL} 'http://{site.at}/x?token=1'; "
                           f"{CURL} --proxytunnel http://{site.at}/y", allow=[site.at])
     assert done.code == 0, done
@@ -73,7 +73,7 @@ def test_an_address_that_a_rule_names_is_reached(vm0, server, site):
     assert json.loads(listed.stdout)["eventData"]["event"] == "network"
 
 
-def test_the_hosts_loopback_is_refused_without_a_rule(vm0, server, site):
+def test_row_RequestRefused_to_the_hosts_loopback_without_a_rule(vm0, server, site):
     done = run_shell(vm0, f"{CURL} http://{site.at}/; curl -sS -m 5 --noproxy '*' "
                           f"http://{site.at}/ 2>&1", allow=["example.com"])
     assert done.code != 0, done
