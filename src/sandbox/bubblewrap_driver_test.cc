@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "os/file.h"
+#include "sandbox/control_group.h"
 #include "sandbox/process_tree.h"
 #include "sandbox/test_box.h"
 
@@ -258,6 +259,30 @@ TEST_F(BubblewrapTest, PassesOnWhatBubblewrapSays) {
 }
 
 // As root it tries out as another user, all of whose processes end when bwrap dies too early.
+TEST(Bubblewrap, APreflightClearsAwayWhatOneLeftWhoseProcessWasKilled) {
+  const pid_t dead = ::fork();
+  if (dead == 0) ::_exit(0);
+  ::waitpid(dead, nullptr, 0);
+  const auto folder = [](pid_t pid, const char* end) {
+    return fs::path("/tmp") / ("vm0-preflight-" + std::to_string(pid) + "-" + end);
+  };
+  const TestFolder elsewhere;
+  std::ofstream(elsewhere.path() / "file") << "text";
+  fs::create_directories(folder(dead, "abcdef") / "home");
+  fs::create_directories(folder(::getpid(), "abcdef"));
+  fs::create_symlink(elsewhere.path(), folder(dead, "uvwxyz"));
+  const fs::path group = FindPlaces().pids / GroupName(folder(dead, "abcdef").filename());
+  const bool grouped = !FindPlaces().pids.empty() && ::mkdir(group.c_str(), 0755) == 0;
+  const auto status = BubblewrapDriver().Preflight();
+  EXPECT_TRUE(status) << status.error().message;
+  EXPECT_FALSE(fs::exists(folder(dead, "abcdef")));
+  EXPECT_FALSE(grouped && fs::exists(group)) << group;
+  EXPECT_TRUE(fs::exists(folder(::getpid(), "abcdef"))) << "its process lives";
+  EXPECT_TRUE(fs::exists(elsewhere.path() / "file"));
+  fs::remove_all(folder(::getpid(), "abcdef"));
+  fs::remove(folder(dead, "uvwxyz"));
+}
+
 TEST(Bubblewrap, APreflightThatFailsEndsNoProcessOfTheHost) {
   TestBox box(BubblewrapDriver());
   WriteScript(box.folder() / "bwrap", "#!/bin/sh\nsleep 60 &\nkill -9 $$\n");
