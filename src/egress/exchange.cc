@@ -50,7 +50,7 @@ asio::awaitable<Exchange::Outcome> Exchange::Run() {
     const auto told = co_await parts_.agent.Write("HTTP/1.1 100 Continue\r\n\r\n");
     gone_ = !told;
   }
-  sending_.Start(SendBody());
+  sending_.Spawn(SendBody());
   auto head = co_await ReadHead();
   Outcome outcome;
   if (head) {

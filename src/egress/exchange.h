@@ -9,8 +9,8 @@
 #include "egress/entry.h"
 #include "egress/idle_watch.h"
 #include "egress/replacer.h"
-#include "egress/side_task.h"
 #include "http/connection.h"
+#include "os/task_group.h"
 
 namespace vm0::egress {
 
@@ -61,7 +61,7 @@ class Exchange {
   Question question_;
   Replacer replacer_;
   IdleWatch idle_;
-  SideTask sending_;
+  os::TaskGroup sending_;
   std::string input_;              // from the server
   std::optional<Error> bad_body_;  // the agent's body can't be sent on
   bool over_ = false;

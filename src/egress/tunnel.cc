@@ -12,7 +12,7 @@ Tunnel::Tunnel(Parts parts)
     : parts_(parts), idle_(parts.clock, kIdleLimit, [this] { Break(); }), upward_(parts.executor) {}
 
 asio::awaitable<void> Tunnel::Run() {
-  upward_.Start(Upward());
+  upward_.Spawn(Upward());
   co_await Downward();
   co_await upward_.Join();
 }

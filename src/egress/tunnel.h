@@ -4,8 +4,8 @@
 #include "egress/agent_socket.h"
 #include "egress/entry.h"
 #include "egress/idle_watch.h"
-#include "egress/side_task.h"
 #include "http/connection.h"
+#include "os/task_group.h"
 
 namespace vm0::egress {
 
@@ -32,7 +32,7 @@ class Tunnel {
 
   Parts parts_;
   IdleWatch idle_;
-  SideTask upward_;
+  os::TaskGroup upward_;
 };
 
 }  // namespace vm0::egress

@@ -34,7 +34,7 @@ asio::awaitable<Facts> AgentRun::Run(std::unique_ptr<sandbox::Box> box) {
                                     [this] { last_output_ = parts_.clock.Now(); }};
   OutputReader out(executor_, box_->stdout_pipe(), Stream::kStdout, reading);
   OutputReader err(executor_, box_->stderr_pipe(), Stream::kStderr, reading);
-  TaskGroup readers(executor_);
+  os::TaskGroup readers(executor_);
   readers.Spawn(out.Run());
   readers.Spawn(err.Run());
   co_await AwaitExit();
@@ -65,7 +65,7 @@ Result<os::ExitStatus> AgentRun::FinishBox() {
 }
 
 asio::awaitable<void> AgentRun::ReadToTheEnd(OutputReader& out, OutputReader& err,
-                                             TaskGroup& readers) {
+                                             os::TaskGroup& readers) {
   const os::Timer grace(parts_.clock, parts_.clock.Now() + kDrainPatience, [&] {
     out.Drain();
     err.Drain();

@@ -6,15 +6,17 @@
 #include <optional>
 
 #include "agent/config.h"
+#include "os/condition.h"
+#include "os/task_group.h"
 #include "sandbox/sandbox.h"
-#include "supervisor/condition.h"
 #include "supervisor/judge.h"
 #include "supervisor/log.h"
 #include "supervisor/output_reader.h"
-#include "supervisor/task_group.h"
 #include "supervisor/transcript.h"
 
 namespace vm0::supervisor {
+
+namespace asio = boost::asio;
 
 // The agent from its start to its end: reads what it prints, counts its timeouts, cancels it, kills
 // its tree. Loop thread only; what it is made of outlives it.
@@ -43,7 +45,7 @@ class AgentRun {
 
  private:
   asio::awaitable<void> AwaitExit();
-  asio::awaitable<void> ReadToTheEnd(OutputReader& out, OutputReader& err, TaskGroup& readers);
+  asio::awaitable<void> ReadToTheEnd(OutputReader& out, OutputReader& err, os::TaskGroup& readers);
   Result<os::ExitStatus> FinishBox();
   void SetTimers(const agent::Limits& limits);
   asio::awaitable<void> RecordOomKills();
@@ -54,7 +56,7 @@ class AgentRun {
 
   asio::any_io_executor executor_;
   Parts parts_;
-  Condition exited_changed_;
+  os::Condition exited_changed_;
   std::unique_ptr<sandbox::Box> box_;
   Facts facts_;
   MonoTime last_output_;

@@ -6,6 +6,8 @@
 
 namespace vm0::supervisor {
 
+namespace asio = boost::asio;
+
 // How the end of a run was taken.
 enum class Conclusion {
   kAcknowledged,  // the spool may be forgotten

@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "os/clock.h"
-#include "supervisor/condition.h"
+#include "os/condition.h"
 #include "supervisor/disk_count.h"
 
 namespace vm0::supervisor {
+
+namespace asio = boost::asio;
 
 // More files and folders than this fill the disk in another way.
 inline constexpr std::int64_t kMostEntries = 1'000'000;
@@ -41,7 +43,7 @@ class DiskMeter {
   asio::any_io_executor executor_;
   os::Clock& clock_;
   Task task_;
-  Condition stop_changed_;
+  os::Condition stop_changed_;
   std::int64_t peak_ = 0;
   bool stopped_ = false;
 };

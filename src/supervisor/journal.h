@@ -5,13 +5,15 @@
 #include <string>
 #include <string_view>
 
-#include "supervisor/condition.h"
+#include "os/condition.h"
 #include "supervisor/log.h"
 #include "supervisor/masker.h"
 #include "supervisor/recorder.h"
 #include "supervisor/spool.h"
 
 namespace vm0::supervisor {
+
+namespace asio = boost::asio;
 
 // Gets events into the spool, one write a burst. When the disk takes no more, what is numbered
 // waits here and is tried again each second; readers of the agent's output wait in Ready meanwhile,
@@ -45,7 +47,7 @@ class Journal {
   Parts parts_;
   std::function<void()> spooled_;
   Recorder recorder_;
-  Condition unblocked_;
+  os::Condition unblocked_;
   os::Timer retry_;
   std::string burst_;
   bool blocked_ = false;

@@ -13,6 +13,8 @@
 
 namespace vm0::supervisor {
 
+namespace asio = boost::asio;
+
 // The network of one run with an allow-list: its proxy, from the moment that the box hands the
 // listener over to the run's end. Loop thread only; what it is made of outlives it.
 class Network {

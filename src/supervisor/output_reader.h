@@ -9,6 +9,8 @@
 
 namespace vm0::supervisor {
 
+namespace asio = boost::asio;
+
 // Reads one of the agent's pipes into the transcript, no faster than the journal takes it. Loop
 // thread only; what it is made of outlives it.
 class OutputReader {

@@ -7,11 +7,13 @@
 
 #include "client/backoff.h"
 #include "client/run_client.h"
+#include "os/condition.h"
 #include "supervisor/answer.h"
-#include "supervisor/condition.h"
 #include "supervisor/log.h"
 
 namespace vm0::supervisor {
+
+namespace asio = boost::asio;
 
 // The two ways in which the server speaks to a supervisor: the answers to its heartbeats, and the
 // control stream. Loop thread only; what it is made of outlives it.
@@ -48,7 +50,7 @@ class Pulse {
 
   Parts parts_;
   Events events_;
-  Condition stopped_;
+  os::Condition stopped_;
   client::Backoff backoff_;
   std::unique_ptr<Stream> stream_;
   bool stopping_ = false;

@@ -6,12 +6,14 @@
 
 #include "client/backoff.h"
 #include "client/run_client.h"
+#include "os/condition.h"
 #include "supervisor/answer.h"
-#include "supervisor/condition.h"
 #include "supervisor/log.h"
 #include "supervisor/spool.h"
 
 namespace vm0::supervisor {
+
+namespace asio = boost::asio;
 
 // Brings the spool's records to the server: all that is pending at once when idle, else as soon as
 // the last post has returned. Loop thread only; what it is made of outlives it.
@@ -54,7 +56,7 @@ class Shipper {
   bool Halve(const Batch& batch);
 
   Parts parts_;
-  Condition changed_;
+  os::Condition changed_;
   client::Backoff backoff_;
   BatchLimits limits_;
   std::int64_t offset_;

@@ -75,7 +75,7 @@ asio::awaitable<Supervision::End> Supervision::Run() {
   if (!secrets) co_return secrets.error();
   (void)os::FaultFails("supervisor.started");
   started_at_ = clock_.Now();
-  TaskGroup tasks(executor_);
+  os::TaskGroup tasks(executor_);
   tasks.Spawn(Ship());
   tasks.Spawn(pulse_.BeatUntilStopped());
   tasks.Spawn(pulse_.ListenUntilStopped());
@@ -195,7 +195,7 @@ asio::awaitable<Facts> Supervision::RunMetered(std::unique_ptr<sandbox::Box> box
         agent_->Stop(EndedBy::kDiskLimit, std::move(passed), "disk_limit");
       }};
   DiskMeter meter(executor_, clock_, std::move(task));
-  TaskGroup metering(executor_);
+  os::TaskGroup metering(executor_);
   metering.Spawn(meter.Run());
   Facts facts = co_await agent_->Run(std::move(box));
   meter.Stop();

@@ -20,6 +20,8 @@
 
 namespace vm0::supervisor {
 
+namespace asio = boost::asio;
+
 // One run under its supervisor, from the question whether the agent may start to the acknowledged
 // end. The caller holds the run's lock. Loop thread only.
 class Supervision {
@@ -83,7 +85,7 @@ class Supervision {
   Shipper shipper_;
   Journal journal_;
   Pulse pulse_;
-  Condition cancelled_changed_;
+  os::Condition cancelled_changed_;
   client::Backoff backoff_;
   HeldLimits held_;  // once the driver is chosen
   std::unique_ptr<AgentRun> agent_;

@@ -13,6 +13,8 @@
 
 namespace vm0::supervisor {
 
+namespace asio = boost::asio;
+
 // Ends at SIGINT, whenever it comes. (A shell that waits for a child puts it off.)
 inline constexpr const char* kObedient =
     "trap 'exit 0' INT; echo ready; while :; do sleep 0.05; done";

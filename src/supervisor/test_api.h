@@ -13,9 +13,11 @@
 #include "base/json.h"
 #include "event/record.h"
 #include "http/server.h"
-#include "supervisor/condition.h"
+#include "os/condition.h"
 
 namespace vm0::supervisor {
+
+namespace asio = boost::asio;
 
 // The server's side of docs/protocol.md for one started run, in memory, as a supervisor sees it.
 class TestApi {
@@ -165,7 +167,7 @@ class TestApi {
   std::unique_ptr<http::Server> server_;
   std::vector<std::unique_ptr<http::Server>> closed_;
   std::vector<std::string> control_events_;
-  Condition control_changed_;
+  os::Condition control_changed_;
 };
 
 }  // namespace vm0::supervisor

@@ -16,6 +16,8 @@
 
 namespace vm0::supervisor {
 
+namespace asio = boost::asio;
+
 // Of this process alone: tests kill all that runs under it.
 inline const uid_t kTestUid = 100'000 + static_cast<uid_t>(::getpid());
 

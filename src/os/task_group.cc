@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "supervisor/task_group.h"
+#include "os/task_group.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
 #include <utility>
 
-namespace vm0::supervisor {
+namespace vm0::os {
 
 TaskGroup::TaskGroup(asio::any_io_executor executor) : executor_(executor), ended_(executor) {}
 
@@ -22,4 +22,4 @@ asio::awaitable<void> TaskGroup::Join() {
   while (running_ > 0) co_await ended_.Wait();
 }
 
-}  // namespace vm0::supervisor
+}  // namespace vm0::os

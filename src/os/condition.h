@@ -7,7 +7,7 @@
 
 #include "os/clock.h"
 
-namespace vm0::supervisor {
+namespace vm0::os {
 
 namespace asio = boost::asio;
 
@@ -20,7 +20,7 @@ class Condition {
   // Until the next Notify.
   asio::awaitable<void> Wait();
   // The same, or until the deadline; callers look at the clock to tell.
-  asio::awaitable<void> WaitUntil(os::Clock& clock, MonoTime deadline);
+  asio::awaitable<void> WaitUntil(Clock& clock, MonoTime deadline);
   // Wakes all who wait now.
   void Notify() { timer_.cancel(); }
 
@@ -28,4 +28,4 @@ class Condition {
   asio::steady_timer timer_;  // never expires
 };
 
-}  // namespace vm0::supervisor
+}  // namespace vm0::os

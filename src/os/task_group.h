@@ -4,9 +4,9 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
-#include "supervisor/condition.h"
+#include "os/condition.h"
 
-namespace vm0::supervisor {
+namespace vm0::os {
 
 // Coroutines that run beside their owner, who waits for all of them before it goes. Telling them to
 // end is the owner's business. Loop thread only.
@@ -24,4 +24,4 @@ class TaskGroup {
   int running_ = 0;
 };
 
-}  // namespace vm0::supervisor
+}  // namespace vm0::os
