@@ -265,14 +265,7 @@ TEST_F(ForwardTest, ASlowReaderOfAnAnswerCostsNoMemory) {
   agent.Send(Get("a.example"));
   auto peer = server.Accept();
   peer.Send("HTTP/1.1 200 OK\r\n\r\n");
-  const std::string piece(1 << 16, 'x');
-  std::size_t taken = 0;
-  for (int idle = 0; idle < 200;) {
-    const auto count = ::send(peer.fd(), piece.data(), piece.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count > 0) taken += static_cast<std::size_t>(count);
-    idle = count > 0 ? 0 : idle + 1;
-    Poll();
-  }
+  const std::size_t taken = SendAllThatIsTaken(peer);
   EXPECT_LT(taken, 32u << 20);
 }
 

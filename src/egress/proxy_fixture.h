@@ -102,6 +102,18 @@ class ProxyFixture : public testing::Test {
     loop.restart();
     loop.poll();
   }
+  // Sends until nobody takes any more, however the loop turns; how many bytes that were.
+  std::size_t SendAllThatIsTaken(http::RawPeer& peer) {
+    const std::string piece(1 << 16, 'x');
+    std::size_t taken = 0;
+    for (int idle = 0; idle < 200;) {
+      const auto count = ::send(peer.fd(), piece.data(), piece.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (count > 0) taken += static_cast<std::size_t>(count);
+      idle = count > 0 ? 0 : idle + 1;
+      Poll();
+    }
+    return taken;
+  }
   // Sends it all, and gives what comes to the end.
   std::string Ask(const std::string& request) {
     auto agent = Agent();

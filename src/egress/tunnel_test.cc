@@ -155,14 +155,7 @@ TEST_F(TunnelTest, ASlowReaderCostsNoMemory) {
   auto agent = OpenTunnel();
   auto peer = server.Accept();
   agent.ReadUntil("\r\n\r\n");
-  const std::string piece(1 << 16, 'x');
-  std::size_t taken = 0;
-  for (int idle = 0; idle < 200;) {
-    const auto count = ::send(peer.fd(), piece.data(), piece.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count > 0) taken += static_cast<std::size_t>(count);
-    idle = count > 0 ? 0 : idle + 1;
-    Poll();
-  }
+  const std::size_t taken = SendAllThatIsTaken(peer);
   // What the kernel holds in four socket buffers, and no more.
   EXPECT_LT(taken, 32u << 20);
   const std::string all = agent.ReadBytes(taken);

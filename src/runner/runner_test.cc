@@ -9,19 +9,12 @@
 #include "os/file.h"
 #include "os/process.h"
 #include "runner/run_files.h"
-#include "runner/run_uids.h"
 #include "runner/test_world.h"
 
 namespace vm0::runner {
 namespace {
 
 using testing::HasSubstr;
-
-uid_t FindOwner(const std::filesystem::path& path) {
-  struct stat found {};
-  EXPECT_EQ(::lstat(path.c_str(), &found), 0) << path;
-  return found.st_uid;
-}
 
 struct ProtocolRow : TestWorld {
   TestRun Running(int attempt, bool started) {
@@ -452,49 +445,6 @@ TEST_F(RunnerTest, LeavesItsOwnEnvironmentToItself) {
   UntilHeld(kRun);
   ::unsetenv("VM0_SECRET_OF_THE_SERVER");
   EXPECT_EQ(ReadText(dir(kRun).log()), "the supervisor was here\n");
-}
-
-TEST_F(RunnerTest, GivesTheDirectoryToAUidOfItsOwnAndTakesItBack) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root has other uids";
-  const auto folder = data() / "folder";
-  ASSERT_TRUE(os::MakeDirs(folder));
-  WriteText(folder / "file", "x");
-  TestRun run = MakeRun();
-  run.spec.workspace = {agent::Workspace::Mode::kCopy, folder.string()};
-  server->AddRun(kRun, run);
-  StartRunner();
-  const pid_t pid = UntilHeld(kRun);
-  const auto uid = ReadRunUid(dir(kRun));
-  ASSERT_TRUE(uid);
-  EXPECT_EQ(FindOwner(dir(kRun).workspace() / "file"), *uid);
-  EXPECT_EQ(FindOwner(dir(kRun).home()), *uid);
-  EXPECT_EQ(FindOwner(dir(kRun).tmp()), *uid);
-  EXPECT_EQ(FindOwner(folder / "file"), 0u);
-  TestRun other = MakeRun();
-  other.attempt = 4;
-  server->AddRun(kOtherRun, other);
-  UntilHeld(kOtherRun);
-  EXPECT_NE(ReadRunUid(dir(kOtherRun)), uid);
-  server->run(kRun).started = true;
-  Kill(pid);
-  Until([&] { return !std::filesystem::exists(dir(kRun).uid()); });
-  EXPECT_EQ(FindOwner(dir(kRun).workspace() / "file"), 0u);
-  EXPECT_EQ(FindOwner(dir(kRun).home()), 0u);
-  EXPECT_FALSE(std::filesystem::exists(dir(kRun).tmp()));
-}
-
-TEST_F(RunnerTest, TakesBackWhatTheLastRunnerHadNoTimeFor) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root has other uids";
-  const supervisor::RunDir left = dir(kRun);
-  ASSERT_TRUE(os::MakeDirs(left.workspace() / "deep"));
-  ASSERT_TRUE(os::MakeDirs(left.home()));
-  const ChownOptions options{.uid = 76150, .gid = 76150};
-  ASSERT_TRUE(ChownTree(left.workspace(), options));
-  WriteText(left.uid(), "76150\n");
-  StartRunner();
-  Until([&] { return !std::filesystem::exists(left.uid()); });
-  EXPECT_EQ(FindOwner(left.workspace() / "deep"), 0u);
-  EXPECT_TRUE(server->requests().size() <= 2);
 }
 
 }  // namespace
