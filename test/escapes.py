@@ -282,6 +282,12 @@ NETWORK = {
     "see_interfaces_of_the_host": """
         names = [name for _, name in socket.if_nameindex() if name != 'lo']
         return names""",
+    "reach_another_runs_proxy": """
+        lines = [line.split() for line in read('/proc/net/tcp', 1 << 20).decode().splitlines()[1:]]
+        others = [line[1] for line in lines if line[3] == '0A' and line[1] != '0100007F:0C38']
+        sockets = read('/proc/net/unix', 1 << 20).decode().splitlines()[1:]
+        return others or sockets or first([lambda n=n: connects(socket.AF_INET, (f'127.0.0.{n}', 3128))
+                                           for n in range(2, 20)])""",
     "reach_a_host_that_is_not_allowed": """
         return connect_by_proxy('evil.example:443') or get_by_proxy('http://evil.example/')""",
     "reach_a_port_that_is_not_allowed": "return connect_by_proxy('allowed.example:22')",

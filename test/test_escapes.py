@@ -30,6 +30,12 @@ class _Page(BaseHTTPRequestHandler):
     """A service of the host that nobody inside should reach."""
 
     def do_GET(self):
+        if self.path.startswith("/redirect/"):
+            self.send_response(302)
+            self.send_header("Location", "http://" + self.path.removeprefix("/redirect/"))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         body = MARK.encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -103,6 +109,18 @@ def attempt(world, host, body, *options, **config):
 def test_the_box_refuses_to(name, world, host):
     said = attempt(world, host, escapes.ALL[name])
     assert not said["escaped"], f"{name}: {said}"
+
+
+def test_a_redirect_leads_no_further_than_the_list(world, host):
+    body = """
+        from urllib.request import ProxyHandler, build_opener
+        url = f"http://127.0.0.1:{FACTS['port']}/redirect/127.0.0.1:{FACTS['server_port']}/healthz"
+        if status_of(ask_proxy(f"GET {url} HTTP/1.1\\r\\nConnection: close\\r\\n\\r\\n".encode())) != 302:
+            return 'nowhere: it was not redirected'
+        opener = build_opener(ProxyHandler({'http': 'http://127.0.0.1:3128'}))
+        return opener.open(url).read()"""
+    said = attempt(world, host, body, allow=[f"127.0.0.1:{host['port']}"])
+    assert not said["escaped"], said
 
 
 @pytest.mark.parametrize("name", escapes.WITHOUT_A_BOX)
@@ -230,6 +248,22 @@ def test_many_files_end_at_the_limit_of_the_disk(world):
                             "[ $i -lt 300 ] || sleep 1000; done", limits={"disk": "32MiB"})
     assert done.code == 1, done
     assert b"disk" in done.stderr and b"32 MiB" in done.stderr, done
+
+
+def test_an_inode_bomb_ends_at_the_limit_of_entries(world):
+    """A million names: hard links, which are quicker to make and to remove than files."""
+    body = """
+        for part in range(20):
+            open(f'f{part}', 'w').close()
+            for number in range(60000):
+                os.link(f'f{part}', f'{part}-{number}')
+        signal.pause()"""
+    source = PRELUDE + "\n\ndef attempt():\n" + textwrap.indent(
+        textwrap.dedent(body).strip(), "    ") + "\n\n\nmain(attempt)\n"
+    path = world.config("bomb", command=[PYTHON, "-I", "-c", source], sandbox="bubblewrap")
+    done = world.run("run", path, "{}")
+    assert done.code == 1, done
+    assert b"1,000,000" in done.stderr or b"1000000" in done.stderr, done
 
 
 def test_a_bomb_of_descriptors_stops_at_the_limit(world):
