@@ -75,46 +75,48 @@ void Await(Moment moment, pid_t bwrap) {
   }
 }
 
+// A box that has come to that moment of its start.
+struct BoxAt {
+  explicit BoxAt(Moment moment) {
+    box.Script(kAgent);
+    running = box.Start();
+    bwrap = PidOf(running->exit_fd());
+    Await(moment, bwrap);
+  }
+  TestBox box{*FindDriver("bubblewrap")};
+  std::unique_ptr<Box> running;
+  pid_t bwrap = 0;
+};
+
 TEST(BoxDeaths, OfBwrapLeaveNothing) {
   for (const Moment moment : kMoments) {
-    TestBox box(*FindDriver("bubblewrap"));
-    box.Script(kAgent);
-    auto running = box.Start();
-    const pid_t bwrap = PidOf(running->exit_fd());
-    Await(moment, bwrap);
-    ::kill(bwrap, SIGKILL);
-    AwaitExit(*running);
-    const auto end = running->Finish();
+    BoxAt at(moment);
+    ::kill(at.bwrap, SIGKILL);
+    AwaitExit(*at.running);
+    const auto end = at.running->Finish();
     EXPECT_FALSE(end) << static_cast<int>(moment);
-    EXPECT_EQ(box.Leftovers(), 0) << static_cast<int>(moment);
+    EXPECT_EQ(at.box.Leftovers(), 0) << static_cast<int>(moment);
   }
 }
 
 TEST(BoxDeaths, OfBwrapLeaveNothingWhenTheBoxIsDestroyedWithoutAnEnd) {
   for (const Moment moment : kMoments) {
-    TestBox box(*FindDriver("bubblewrap"));
-    box.Script(kAgent);
-    auto running = box.Start();
-    const pid_t bwrap = PidOf(running->exit_fd());
-    Await(moment, bwrap);
-    ::kill(bwrap, SIGKILL);
-    running.reset();
-    EXPECT_EQ(box.Leftovers(), 0) << static_cast<int>(moment);
+    BoxAt at(moment);
+    ::kill(at.bwrap, SIGKILL);
+    at.running.reset();
+    EXPECT_EQ(at.box.Leftovers(), 0) << static_cast<int>(moment);
   }
 }
 
 TEST(BoxDeaths, ByKillAreCompleteAtAnyMoment) {
   for (const Moment moment : kMoments) {
-    TestBox box(*FindDriver("bubblewrap"));
-    box.Script(kAgent);
-    auto running = box.Start();
-    Await(moment, PidOf(running->exit_fd()));
-    running->Kill();
-    AwaitExit(*running);
-    const auto end = running->Finish();
+    BoxAt at(moment);
+    at.running->Kill();
+    AwaitExit(*at.running);
+    const auto end = at.running->Finish();
     ASSERT_TRUE(end) << static_cast<int>(moment) << end.error().message;
     EXPECT_EQ(end->signal, SIGKILL);
-    EXPECT_EQ(box.Leftovers(), 0) << static_cast<int>(moment);
+    EXPECT_EQ(at.box.Leftovers(), 0) << static_cast<int>(moment);
   }
 }
 
