@@ -9,7 +9,7 @@ import pytest
 import vm0 as vm0_module
 
 IS_ROOT = os.getuid() == 0
-DEFAULTS = ["memory", "pids", "disk", "open_files"]
+DEFAULTS = ["memory", "pids", "disk", "files", "open_files"]
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ inline constexpr Seconds kDefaultIdleTimeout{1800};
 inline constexpr std::int64_t kDefaultMemoryBytes = 4LL << 30;
 inline constexpr std::int64_t kDefaultPids = 1024;
 inline constexpr std::int64_t kDefaultDiskBytes = 10LL << 30;
+inline constexpr std::int64_t kDefaultFiles = 1'000'000;  // more fill a disk in another way
 inline constexpr std::int64_t kDefaultOpenFiles = 16384;
 
 // Limits of a run that somebody has named; absent means the default, for `cpu` none.
@@ -32,6 +33,7 @@ struct Limits {
   std::optional<std::int64_t> pids;
   std::optional<double> cpu;
   std::optional<std::int64_t> disk_bytes;
+  std::optional<std::int64_t> files;  // folders and names of hard links count, too
   std::optional<std::int64_t> open_files;
   std::optional<Seconds> timeout;
   std::optional<Seconds> idle_timeout;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kMinBytes = 1 << 20;   // less is a forgotten unit
 constexpr std::int64_t kMaxPids = 4'194'304;  // the kernel's own PID_MAX_LIMIT
+constexpr std::int64_t kMaxFiles = 1'000'000'000;
 constexpr std::int64_t kMinOpenFiles = 16;
 constexpr std::int64_t kMaxOpenFiles = 1'048'576;  // the kernel's own default of fs.nr_open
 constexpr double kMinCpu = 0.01;
@@ -101,14 +102,15 @@ Status ParseLimit(std::string_view key, const json::value& value, Limits& limits
   if (key == "memory") return Set(limits.memory_bytes, ParseSize(value, field));
   if (key == "disk") return Set(limits.disk_bytes, ParseSize(value, field));
   if (key == "pids") return Set(limits.pids, ParseCount(value, field, {1, kMaxPids}));
+  if (key == "files") return Set(limits.files, ParseCount(value, field, {1, kMaxFiles}));
   if (key == "cpu") return Set(limits.cpu, ParseCpu(value, field));
   if (key == "open_files")
     return Set(limits.open_files, ParseCount(value, field, {kMinOpenFiles, kMaxOpenFiles}));
   if (key == "timeout") return Set(limits.timeout, ParseTimeout(value, field));
   if (key == "idle_timeout") return Set(limits.idle_timeout, ParseTimeout(value, field));
   return Fail(Code::kBadRequest, "Unknown key " + field +
-                                     ". Known keys: memory, pids, cpu, disk, open_files, timeout, "
-                                     "idle_timeout");
+                                     ". Known keys: memory, pids, cpu, disk, files, open_files, "
+                                     "timeout, idle_timeout");
 }
 
 }  // namespace

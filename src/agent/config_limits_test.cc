@@ -92,6 +92,9 @@ TEST(Limits, RefusePidsAndCpuOutOfRange) {
 }
 
 TEST(Limits, TakeOpenFilesWithinWhatAKernelHas) {
+  EXPECT_EQ(Parse(R"({"files":2000000})")->files, 2000000);
+  EXPECT_EQ(Refusal(R"({"files":0})"),
+            "agent.limits.files must be a whole number from 1 to 1000000000");
   EXPECT_EQ(Parse(R"({"open_files":"16"})")->open_files, 16);
   EXPECT_EQ(Parse(R"({"open_files":1048576})")->open_files, 1048576);
   for (const char* files : {"15", "0", "1048577", "\"all\""})

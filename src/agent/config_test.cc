@@ -125,10 +125,9 @@ TEST(Config, RefusesUnknownKeysByName) {
             "dialect, binary, working_dir, volumes, environment, sandbox, network, allow, limits");
   EXPECT_TRUE(Refusal(R"({"version":"1.0","agents":{"abc":{"name":"abc"}}})")
                   .starts_with("Unknown key agent.name. Known keys: description,"));
-  EXPECT_EQ(
-      RefusalOf(R"("limits":{"ram":"1GiB"})"),
-      "Unknown key agent.limits.ram. Known keys: memory, pids, cpu, disk, open_files, timeout, "
-      "idle_timeout");
+  EXPECT_EQ(RefusalOf(R"("limits":{"ram":"1GiB"})"),
+            "Unknown key agent.limits.ram. Known keys: memory, pids, cpu, disk, files, open_files, "
+            "timeout, idle_timeout");
 }
 
 TEST(Config, RefusesUnknownProvidersAndDialects) {

@@ -15,11 +15,12 @@ struct Held {
   bool has_default;
 };
 
-std::array<Held, 5> Table(const Limits& named, const Enforceable& can) {
+std::array<Held, 6> Table(const Limits& named, const Enforceable& can) {
   return {{{"memory", named.memory_bytes.has_value(), can.memory, true},
            {"pids", named.pids.has_value(), can.pids, true},
            {"cpu", named.cpu.has_value(), can.cpu, false},
            {"disk", named.disk_bytes.has_value(), can.disk, true},
+           {"files", named.files.has_value(), can.disk, true},
            {"open_files", named.open_files.has_value(), can.open_files, true}}};
 }
 
@@ -44,6 +45,7 @@ Limits HeldLimits(const Limits& named, const Enforceable& can) {
   Default(held.memory_bytes, kDefaultMemoryBytes, can.memory);
   Default(held.pids, kDefaultPids, can.pids);
   Default(held.disk_bytes, kDefaultDiskBytes, can.disk);
+  Default(held.files, kDefaultFiles, can.disk);
   Default(held.open_files, kDefaultOpenFiles, can.open_files);
   held.timeout = named.timeout.value_or(kDefaultTimeout);
   held.idle_timeout = named.idle_timeout.value_or(kDefaultIdleTimeout);

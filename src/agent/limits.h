@@ -14,7 +14,7 @@ struct Enforceable {
   bool memory = false;
   bool pids = false;
   bool cpu = false;
-  bool disk = false;
+  bool disk = false;  // its bytes, and how many files
   bool open_files = false;
 };
 
@@ -24,7 +24,7 @@ Status CheckNamed(const Limits& named, const Enforceable& can, const std::string
 // What a run is held to: what is named, else the default where it can be held.
 Limits HeldLimits(const Limits& named, const Enforceable& can);
 
-// The keys of the defaults that can't be held: "memory", "pids", "disk", "open_files".
+// The keys of the defaults that can't be held: "memory", "pids", "disk", "files", "open_files".
 std::vector<std::string> UnheldDefaults(const Limits& named, const Enforceable& can);
 
 // The keys of those that are named, in the order of the documentation.

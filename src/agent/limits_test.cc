@@ -14,6 +14,7 @@ Limits AllNamed() {
   limits.pids = 10;
   limits.cpu = 0.5;
   limits.disk_bytes = 1 << 20;
+  limits.files = 1000;
   limits.open_files = 64;
   limits.timeout = Seconds(5);
   limits.idle_timeout = Seconds(6);
@@ -45,11 +46,12 @@ TEST(LimitsOfARun, DefaultsHoldWhereTheyCanAndAreListedWhereTheyCant) {
   const Limits held = HeldLimits({}, {.memory = true, .disk = true});
   EXPECT_EQ(held.memory_bytes, kDefaultMemoryBytes);
   EXPECT_EQ(held.disk_bytes, kDefaultDiskBytes);
+  EXPECT_EQ(held.files, kDefaultFiles);
   EXPECT_FALSE(held.pids || held.cpu || held.open_files);
   EXPECT_EQ(held.timeout, kDefaultTimeout);
   EXPECT_EQ(held.idle_timeout, kDefaultIdleTimeout);
   EXPECT_EQ(UnheldDefaults({}, {.memory = true, .disk = true}), (Keys{"pids", "open_files"}));
-  EXPECT_EQ(UnheldDefaults({}, {}), (Keys{"memory", "pids", "disk", "open_files"}));
+  EXPECT_EQ(UnheldDefaults({}, {}), (Keys{"memory", "pids", "disk", "files", "open_files"}));
 }
 
 TEST(LimitsOfARun, WhatIsNamedWinsOverTheDefault) {
@@ -59,8 +61,8 @@ TEST(LimitsOfARun, WhatIsNamedWinsOverTheDefault) {
   EXPECT_EQ(held.cpu, 0.5);
   EXPECT_EQ(held.timeout, Seconds(5));
   EXPECT_EQ(UnheldDefaults(AllNamed(), {}), Keys());
-  EXPECT_EQ(NamesOf(AllNamed()),
-            (Keys{"memory", "pids", "cpu", "disk", "open_files", "timeout", "idle_timeout"}));
+  EXPECT_EQ(NamesOf(AllNamed()), (Keys{"memory", "pids", "cpu", "disk", "files", "open_files",
+                                       "timeout", "idle_timeout"}));
   EXPECT_EQ(NamesOf({}), Keys());
 }
 

@@ -32,6 +32,7 @@ json::object LimitsJson(const Limits& limits) {
   if (limits.pids) object["pids"] = *limits.pids;
   if (limits.cpu) object["cpu"] = *limits.cpu;
   if (limits.disk_bytes) object["disk"] = *limits.disk_bytes;
+  if (limits.files) object["files"] = *limits.files;
   if (limits.open_files) object["open_files"] = *limits.open_files;
   if (limits.timeout) object["timeout"] = limits.timeout->count();
   if (limits.idle_timeout) object["idle_timeout"] = limits.idle_timeout->count();

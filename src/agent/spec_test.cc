@@ -26,6 +26,7 @@ RunSpec FullSpec() {
                .spool_limit_bytes = 2000};
   spec.limits.memory_bytes = 4LL << 30;
   spec.limits.cpu = 0.5;
+  spec.limits.files = 5000;
   spec.limits.open_files = 64;
   spec.limits.timeout = Seconds(1800);
   spec.limits.idle_timeout = Seconds(60);
@@ -55,6 +56,7 @@ TEST(RunSpec, KeepsEveryFieldThroughJson) {
   EXPECT_EQ(parsed->workspace.mode, Workspace::Mode::kReadWrite);
   EXPECT_EQ(parsed->limits.timeout, Seconds(1800));
   EXPECT_EQ(parsed->limits.cpu, 0.5);
+  EXPECT_EQ(parsed->limits.files, 5000);
   EXPECT_EQ(parsed->limits.open_files, 64);
   EXPECT_EQ(parsed->limits.pids, std::nullopt);
 }

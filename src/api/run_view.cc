@@ -58,7 +58,8 @@ std::string FormatLimits(const agent::RunSpec& spec, const UsageView& usage) {
   ObjectWriter body;
   body.Number("memoryBytes", *limits.memory_bytes).Number("pids", *limits.pids);
   if (limits.cpu) body.Raw("cpu", ToJson(json::value(*limits.cpu)));
-  body.Number("diskBytes", *limits.disk_bytes).Number("openFiles", *limits.open_files);
+  body.Number("diskBytes", *limits.disk_bytes).Number("files", *limits.files);
+  body.Number("openFiles", *limits.open_files);
   body.Number("timeoutSeconds", limits.timeout->count());
   body.Number("idleTimeoutSeconds", limits.idle_timeout->count());
   body.Number("lineBytes", spec.line_limit_bytes).Number("spoolBytes", spec.spool_limit_bytes);

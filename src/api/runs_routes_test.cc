@@ -152,10 +152,10 @@ TEST(ShowRun, TellsEverythingButTheValuesOfSecrets) {
           R"(","agentName":"tester","provider":"command","dialect":"plain",)"
           R"("status":"pending","prompt":"do it","sandbox":"none","environment":["PLAIN"],)"
           R"("dynamicVars":{"PLAIN":"v"},"network":"full","allow":[],)"
-          R"("limits":{"memoryBytes":4294967296,"pids":1024,"diskBytes":10737418240,"openFiles":16384,)"
+          R"("limits":{"memoryBytes":4294967296,"pids":1024,"diskBytes":10737418240,"files":1000000,"openFiles":16384,)"
           R"("timeoutSeconds":60,"idleTimeoutSeconds":1800,"lineBytes":8388608,)"
           R"("spoolBytes":1073741824,"named":["timeout"],)"
-          R"("unenforced":["memory","pids","disk","open_files"]},)"
+          R"("unenforced":["memory","pids","disk","files","open_files"]},)"
           R"("workspace":{"mode":"ro","path":"/w"},"secrets":["APP_TOKEN","S"],"attempt":0,)"
           R"("createdAt":"2025-11-20T08:00:00.000Z","lastSequence":0})");
 }

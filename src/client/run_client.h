@@ -24,7 +24,7 @@ struct UsageMessage {
   std::optional<std::int64_t> cpu_ms;
   std::optional<std::int64_t> disk_peak_bytes;
   std::int64_t oom_kills = 0;
-  std::vector<std::string> unenforced;  // "memory", "pids", "cpu", "disk", "open_files"
+  std::vector<std::string> unenforced;  // "memory", "pids", "cpu", "disk", "files", "open_files"
 };
 
 // What `complete` says; see docs/protocol.md 4.

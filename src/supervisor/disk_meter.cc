@@ -14,7 +14,8 @@ namespace {
 constexpr int kSlice = 1000;  // entries; about a millisecond
 constexpr Micros kShortest = Millis(250);
 constexpr Micros kLongest = Seconds(10);
-constexpr int kShare = 20;  // a look takes at most a twentieth of the time
+constexpr int kShare = 20;  // a look takes at most a twentieth of the time, …
+// … but an agent that makes looks slow does not escape them.
 // How fast a disk can be filled.
 constexpr std::int64_t kBytesPerMilli = 500'000;
 constexpr std::int64_t kEntriesPerMilli = 50;
@@ -60,8 +61,8 @@ std::string DiskMeter::Passed(const DiskUse& use) const {
     return "the run's files take more than the disk limit of " +
            agent::FormatLimit(task_.limit_bytes);
   }
-  if (use.entries > kMostEntries) {
-    return "the run has more than the limit of " + std::to_string(kMostEntries) +
+  if (use.entries > task_.limit_files) {
+    return "the run has more than the limit of " + std::to_string(task_.limit_files) +
            " files and folders";
   }
   if (use.too_deep) {
@@ -72,9 +73,9 @@ std::string DiskMeter::Passed(const DiskUse& use) const {
 
 Micros DiskMeter::PauseAfter(const DiskUse& use, Micros look) const {
   const Millis by_bytes((task_.limit_bytes - use.bytes) / kBytesPerMilli);
-  const Millis by_entries((kMostEntries - use.entries) / kEntriesPerMilli);
+  const Millis by_entries((task_.limit_files - use.entries) / kEntriesPerMilli);
   const Micros soon = std::clamp<Micros>(std::min(by_bytes, by_entries), kShortest, kLongest);
-  return std::max(soon, look * kShare);
+  return std::max(soon, std::min(look * kShare, kLongest));
 }
 
 }  // namespace vm0::supervisor

@@ -14,17 +14,15 @@ namespace vm0::supervisor {
 
 namespace asio = boost::asio;
 
-// More files and folders than this fill the disk in another way.
-inline constexpr std::int64_t kMostEntries = 1'000'000;
-
 // Looks again and again at what a run's folders take up, in slices between which the loop does
-// other things: the more often the less is left to the limit, and never for more than a twentieth
-// of the time. Loop thread only.
+// other things: the more often the less is left to the limits, but never for more than a twentieth
+// of the time, as long as a look takes less than half a second. Loop thread only.
 class DiskMeter {
  public:
   struct Task {
     std::vector<std::filesystem::path> folders;
     std::int64_t limit_bytes = 0;
+    std::int64_t limit_files = 0;  // folders count, too
     // Called once, with the limit that is passed as people say it.
     std::function<void(std::string)> exceeded;
   };

@@ -18,9 +18,10 @@ constexpr std::int64_t kMiB = 1 << 20;
 
 class DiskMeterTest : public ::testing::Test {
  protected:
-  void Start(std::int64_t limit) {
+  void Start(std::int64_t limit, std::int64_t files = 1'000'000) {
     DiskMeter::Task task{.folders = {folder_.path()},
                          .limit_bytes = limit,
+                         .limit_files = files,
                          .exceeded = [this](std::string text) { told_ = std::move(text); }};
     meter_ = std::make_unique<DiskMeter>(loop_.get_executor(), clock_, std::move(task));
     asio::co_spawn(loop_, meter_->Run(), [this](std::exception_ptr) { ended_ = true; });
@@ -57,6 +58,18 @@ TEST_F(DiskMeterTest, TellsOnceThatTheLimitIsPassed) {
   EXPECT_EQ(told_, "the run's files take more than the disk limit of 4 MiB");
   EXPECT_TRUE(ended_);
   EXPECT_GE(meter_->peak_bytes(), 5 * kMiB);
+}
+
+TEST_F(DiskMeterTest, TellsThatTheLimitOfFilesIsPassed) {
+  Start(4 * kMiB, 3);
+  Write("a", 1);
+  Write("b", 1);
+  Advance(Seconds(10));
+  EXPECT_EQ(told_, std::nullopt);
+  Write("c", 1);
+  Write("d", 1);
+  Advance(Seconds(10));
+  EXPECT_EQ(told_, "the run has more than the limit of 3 files and folders");
 }
 
 TEST_F(DiskMeterTest, LooksMoreOftenNearTheLimit) {

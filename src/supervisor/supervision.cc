@@ -188,12 +188,14 @@ asio::awaitable<void> Supervision::StopNetwork() {
 
 // With an eye on the disk, where there is a limit.
 asio::awaitable<Facts> Supervision::RunMetered(std::unique_ptr<sandbox::Box> box) {
-  const auto limit = held_.limits.disk_bytes;
-  if (!limit) co_return co_await agent_->Run(std::move(box));
-  DiskMeter::Task task{
-      .folders = OwnFolders(), .limit_bytes = *limit, .exceeded = [this](std::string passed) {
-        agent_->Stop(EndedBy::kDiskLimit, std::move(passed), "disk_limit");
-      }};
+  const agent::Limits& limits = held_.limits;
+  if (!limits.disk_bytes || !limits.files) co_return co_await agent_->Run(std::move(box));
+  DiskMeter::Task task{.folders = OwnFolders(),
+                       .limit_bytes = *limits.disk_bytes,
+                       .limit_files = *limits.files,
+                       .exceeded = [this](std::string passed) {
+                         agent_->Stop(EndedBy::kDiskLimit, std::move(passed), "disk_limit");
+                       }};
   DiskMeter meter(executor_, clock_, std::move(task));
   os::TaskGroup metering(executor_);
   metering.Spawn(meter.Run());
