@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import small_disk
 import waits
 from mock_llm import MockLlm, text_turn, tool_turn
 from nasty_lines import nasty_lines, raw_of
@@ -200,3 +201,25 @@ def test_wait_path_sees_a_file_that_comes(tmp_path):
     thread.start()
     waits.wait_path(str(target), waits.file_contains("pid="))
     thread.join()
+
+
+def test_a_small_disk_fills_up_and_is_seen_by_nobody_else(tmp_path):
+    disk = small_disk.SmallDisk(str(tmp_path / "disk"), 4)
+    note = f"{disk.data_dir}/note"
+
+    def inside(*words):
+        return subprocess.run([*disk.enter, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert inside("/bin/sh", "-c", f"id -u; echo hi >{note}").stdout == f"{os.getuid()}\n".encode()
+    with open(note, encoding="ascii") as file:
+        assert file.read() == "hi\n"
+    assert b"disk tmpfs" in inside("/bin/cat", "/proc/self/mounts").stdout
+    with open("/proc/self/mounts", encoding="utf-8") as file:
+        assert str(tmp_path) not in file.read()
+    disk.fill(leave=4096)
+    assert disk.free == 4096
+    disk.fill()
+    assert b"No space left" in inside("/bin/dd", "if=/dev/zero", f"of={note}", "bs=9k", "count=1").stderr
+    disk.empty()
+    assert inside("/bin/dd", "if=/dev/zero", f"of={note}", "bs=9k", "count=1").returncode == 0
+    disk.close()
+    assert not os.path.exists(disk.data_dir)

@@ -17,6 +17,7 @@ import subprocess
 import termios
 import threading
 
+import small_disk
 import waits
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -312,6 +313,7 @@ class World:
         self.processes = []
         self.server = None
         self.clock = None
+        self.disk = None
         self._closers = []
         self._counter = 0
         self.env = {"PATH": os.environ["PATH"], "HOME": self.home, "LANG": "C.UTF-8",
@@ -332,8 +334,8 @@ class World:
             full["TERM"] = "xterm-256color"
         full.update(env or {})
         full = {name: value for name, value in full.items() if value is not None}
-        process = Process([binary or BINARY, *map(str, args)], full, cwd or self.files, stdin,
-                          pty_size, pass_fds)
+        argv = [*(self.disk.enter if self.disk else []), binary or BINARY, *map(str, args)]
+        process = Process(argv, full, cwd or self.files, stdin, pty_size, pass_fds)
         self.processes.append(process)
         return process
 
@@ -353,6 +355,14 @@ class World:
         self.env["VM0_TEST_CLOCK"] = self.clock.path
         self._closers.append(self.clock)
         return self.clock
+
+    def use_small_disk(self, megabytes):
+        """Puts the data directory on a disk of its own, which a test can fill. Before anything is
+        started."""
+        self.disk = small_disk.SmallDisk(os.path.join(self.root, "disk"), megabytes)
+        self.data_dir = self.disk.data_dir
+        self._closers.append(self.disk)
+        return self.disk
 
     # Files
 
