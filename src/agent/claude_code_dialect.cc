@@ -32,12 +32,17 @@ std::optional<std::int64_t> CountMember(const json::object& object, std::string_
   return static_cast<std::int64_t>(*number);
 }
 
+// Every event of a line repeats the call that it belongs to: a longer id than any agent makes could
+// turn one line into gigabytes.
+constexpr std::size_t kMaxParentBytes = 256;
+
 // Collects what one raw event means; all of it belongs to the same (sub-)agent.
 class Collector {
  public:
   explicit Collector(const json::object& raw) {
     const auto parent = StringMember(raw, "parent_tool_use_id");
-    if (parent && !parent->empty()) parent_ = std::string(*parent);
+    if (parent && !parent->empty() && parent->size() <= kMaxParentBytes)
+      parent_ = std::string(*parent);
   }
 
   template <class Data>

@@ -236,6 +236,17 @@ TEST(ClaudeCodeDialect, MarksTheEventsOfASubAgent) {
   }
 }
 
+TEST(ClaudeCodeDialect, DoesNotRepeatALongIdInEachEventOfALine) {
+  const std::string line =
+      R"({"type":"assistant","message":{"content":[{"type":"text"},{"type":"text"}]},)"
+      R"("parent_tool_use_id":")";
+  for (const ParsedEvent& event : Parse(line + std::string(256, 'p') + "\"}"))
+    EXPECT_EQ(event.parent_tool_use_id, std::string(256, 'p'));
+  const auto events = Parse(line + std::string(257, 'p') + "\"}");
+  ASSERT_EQ(events.size(), 2u);
+  for (const ParsedEvent& event : events) EXPECT_FALSE(event.parent_tool_use_id);
+}
+
 TEST(ClaudeCodeDialect, MakesUserTextANotice) {
   EXPECT_EQ(Only<Notice>(User(R"({"type":"text","text":"[Request interrupted by user]"})")).text,
             "[Request interrupted by user]");

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/yaml.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <cmath>
 #include <cstdlib>
-#include <set>
+#include <sstream>
 #include <string>
 
 #include "base/text.h"
@@ -81,6 +82,40 @@ Result<json::value> Resolve(const std::string& text, const YAML::Mark& mark) {
     return value;
   }
   return json::value(text);
+}
+
+// Hears nothing but where documents begin.
+class DocumentStarts final : public YAML::EventHandler {
+ public:
+  const YAML::Mark& last() const { return last_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override { last_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  YAML::Mark last_;
+};
+
+// Not with YAML::LoadAll: what no document can begin with, as a comma, is to yaml-cpp an endless
+// row of empty ones.
+Status CheckSingle(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentStarts starts;
+  (void)parser.HandleNextDocument(starts);
+  if (parser.HandleNextDocument(starts))
+    return BadYaml(starts.last(), "a second document begins here");
+  return {};
 }
 
 class Converter {
@@ -159,13 +194,15 @@ Result<json::value> ParseYaml(std::string_view text) {
   if (text.size() > kYamlBytes)
     return Fail(Code::kBadRequest, "larger than " + std::to_string(kYamlBytes) + " bytes");
   if (!IsValidUtf8(text)) return Fail(Code::kBadRequest, "not UTF-8");
+  // yaml-cpp would take it for UTF-16 or UTF-32.
+  if (text.contains('\0')) return Fail(Code::kBadRequest, "contains a NUL");
   try {
-    const auto documents = YAML::LoadAll(std::string(text));
-    if (documents.empty()) return nullptr;
-    if (documents.size() > 1) return BadYaml(documents[1].Mark(), "a second document begins here");
-    return Converter().Convert(documents[0], 0);
+    const std::string whole(text);
+    VM0_TRY(CheckSingle(whole));
+    return Converter().Convert(YAML::Load(whole), 0);
   } catch (const YAML::Exception& error) {
-    return BadYaml(error.mark, error.msg);
+    // It may name one byte of a character.
+    return BadYaml(error.mark, ReplaceInvalidUtf8(error.msg));
   }
 }
 

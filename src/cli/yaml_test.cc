@@ -62,6 +62,7 @@ TEST(Yaml, ErrorsNameTheLine) {
   EXPECT_THAT(JsonOf("a: *nowhere"), HasSubstr("line 1"));
   EXPECT_THAT(JsonOf("[a]: 1"), HasSubstr("key"));
   EXPECT_THAT(JsonOf("a: .inf"), HasSubstr(".inf"));
+  EXPECT_EQ(JsonOf("\"\\\u00f6\""), "error: line 1: unknown escape character: \uFFFD");
   EXPECT_THAT(JsonOf("a: 1\n---\nb: 2\n"), HasSubstr("second document"));
 }
 
@@ -87,9 +88,12 @@ TEST(Yaml, EndlessNestingIsRefused) {
 }
 
 TEST(Yaml, GarbageIsAnErrorAndNothingWorse) {
+  for (const char* stray : {",", "]", "}", "a: 1\n- b", ", 1\na: |\n b"})
+    EXPECT_THAT(JsonOf(stray), HasSubstr("error: line")) << stray;
   EXPECT_EQ(JsonOf(""), "null");
   EXPECT_EQ(JsonOf("# only a comment\n"), "null");
   EXPECT_THAT(JsonOf("\xff\xfe"), HasSubstr("UTF-8"));
+  EXPECT_THAT(JsonOf(std::string_view("\0\0\0a", 4)), HasSubstr("NUL"));
   EXPECT_THAT(JsonOf("%YAML 9.9\n%%%\n@"), HasSubstr("error"));
   EXPECT_THAT(JsonOf(std::string(kYamlBytes + 1, 'a')), HasSubstr("larger"));
 }

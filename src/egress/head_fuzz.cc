@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes are a head or are refused; what was taken comes back from its own text, and its body
 // decodes the same in one piece and byte by byte.
-#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "base/fuzz.h"
 #include "egress/body.h"
 #include "egress/target.h"
 
 namespace {
 
 using namespace vm0::egress;
+using vm0::fuzz::Expect;
 
 std::string Decode(Framing framing, std::string_view input, std::size_t step, bool& failed) {
   BodyDecoder decoder(framing);
@@ -28,7 +29,8 @@ void CheckBody(Framing framing, std::string_view body) {
   bool bytes_failed = false;
   const std::string whole = Decode(framing, body, body.size() + 1, whole_failed);
   const std::string bytes = Decode(framing, body, 1, bytes_failed);
-  if (whole_failed != bytes_failed || (!whole_failed && whole != bytes)) __builtin_trap();
+  Expect(whole_failed == bytes_failed, "a body is refused however it is split");
+  Expect(whole_failed || whole == bytes, "a body is the same however it is split");
 }
 
 std::string Format(const RequestHead& head) {
@@ -41,7 +43,7 @@ std::string Format(const RequestHead& head) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  std::string input(reinterpret_cast<const char*>(data), size);
+  std::string input(vm0::fuzz::View(data, size));
   std::string copy = input;
   if (const auto response = TakeResponseHead(copy); response && *response) {
     if (const auto framing = FramingOf(**response, "GET")) CheckBody(*framing, copy);
@@ -50,9 +52,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!request || !*request) return 0;
   std::string text = Format(**request);
   const auto again = TakeRequestHead(text);
-  if (!again || !*again || !text.empty() || Format(**again) != Format(**request)) {
-    __builtin_trap();
-  }
+  Expect(again && *again && text.empty(), "a head that was taken is taken again");
+  Expect(Format(**again) == Format(**request), "a head comes back from its own text");
   if (const auto framing = FramingOf(**request)) CheckBody(*framing, input);
   (void)ParseConnectTarget((*request)->target);
   (void)ParseAbsoluteTarget((*request)->target);

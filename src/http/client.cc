@@ -69,7 +69,7 @@ class Talk {
   Status AtEnd(std::size_t unparsed) {
     if (!answered_ && !written_) return written_;
     if (!answered_) return Fail(Code::kUnreachable, "the connection was closed without an answer");
-    if (unparsed > 0 || !parser_->header_done()) {
+    if (unparsed > 0) {
       return Fail(Code::kUnreachable, "the connection was closed in the middle of the answer");
     }
     return parser_->PutEnd();

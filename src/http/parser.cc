@@ -163,7 +163,8 @@ Result<std::size_t> ResponseParser::Put(std::string_view bytes) {
 
 Status ResponseParser::PutEnd() {
   ErrorCode error;
-  impl_->parser.put_eof(error);
+  // Beast wants to have seen a byte before the end.
+  if (header_done()) impl_->parser.put_eof(error);
   if (error || !impl_->parser.is_done()) {
     return Fail(Code::kUnreachable, "the connection was closed in the middle of the answer");
   }
