@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/data_dir.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <functional>
 
 #include "base/id.h"
@@ -49,6 +52,18 @@ asio::awaitable<Status> EnsureAdminRow(store::Database& database, std::string to
   co_return Status{};
 }
 
+// A server that is killed while it starts a process leaves its lock to that one, until its exec:
+// moments, but a successor may be quicker.
+constexpr int kHeirTries = 400;
+constexpr int kHeirPauseMs = 5;
+
+bool HolderIsDead(const fs::path& data_dir) {
+  const std::string holder = LockHolder(data_dir);
+  const std::string_view first = std::string_view(holder).substr(0, holder.find(' '));
+  const auto pid = first.starts_with("pid=") ? ParseInt(first.substr(4)) : std::nullopt;
+  return pid && *pid > 1 && ::kill(static_cast<pid_t>(*pid), 0) != 0 && errno == ESRCH;
+}
+
 }  // namespace
 
 Status PrepareDataDir(const fs::path& data_dir) {
@@ -67,6 +82,10 @@ Status PrepareDataDir(const fs::path& data_dir) {
 
 Result<std::optional<os::FileLock>> LockDataDir(const fs::path& data_dir) {
   VM0_ASSIGN(auto lock, os::FileLock::TryAcquire(data_dir / "lock"));
+  for (int tries = 0; !lock && tries < kHeirTries && HolderIsDead(data_dir); ++tries) {
+    ::poll(nullptr, 0, kHeirPauseMs);
+    VM0_ASSIGN(lock, os::FileLock::TryAcquire(data_dir / "lock"));
+  }
   if (lock) {
     VM0_TRY(lock->Describe("pid=" + std::to_string(::getpid()) + " vm0=" + std::string(kVersion) +
                            "\n"));

@@ -21,7 +21,8 @@ namespace asio = boost::asio;
 // Makes the directory, or takes it away from others (mode 0700). kIo naming it when it is somebody
 // else's or no directory.
 Status PrepareDataDir(const std::filesystem::path& data_dir);
-// <data-dir>/lock, held for a server's life; nullopt when another server holds it.
+// <data-dir>/lock, held for a server's life; nullopt when another server holds it. Waits for up to
+// 2 s where that one is dead: a process that it was about to start keeps the lock until its exec.
 Result<std::optional<os::FileLock>> LockDataDir(const std::filesystem::path& data_dir);
 // What the holder wrote into it, for people: "pid=123 vm0=0.1.0".
 std::string LockHolder(const std::filesystem::path& data_dir);

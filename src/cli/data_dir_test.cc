@@ -3,9 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
@@ -78,6 +81,29 @@ TEST_F(DataDirTest, OneServerHoldsTheLockAndSaysWho) {
   first->reset();
   auto third = LockDataDir(directory_);
   EXPECT_TRUE(third && *third);
+}
+
+// A server that dies and leaves its lock to a child, which ends when somebody else tries to lock.
+[[noreturn]] void DieWithAnHeir(const fs::path& data_dir) {
+  const auto lock = LockDataDir(data_dir);
+  const int opened = ::inotify_init1(IN_CLOEXEC);
+  const bool watches = ::inotify_add_watch(opened, (data_dir / "lock").c_str(), IN_OPEN) >= 0;
+  if (!lock || !*lock || !watches) ::_exit(1);
+  if (::fork() == 0) {
+    std::array<char, 4096> event{};
+    ::_exit(::read(opened, event.data(), event.size()) > 0 ? 0 : 1);
+  }
+  ::_exit(0);
+}
+
+TEST_F(DataDirTest, TheLockOfAServerThatDiedWhileItStartedAProcessIsWaitedFor) {
+  const pid_t server = ::fork();
+  if (server == 0) DieWithAnHeir(directory_);
+  int status = 0;
+  ASSERT_EQ(::waitpid(server, &status, 0), server);
+  ASSERT_EQ(status, 0);
+  const auto lock = LockDataDir(directory_);
+  EXPECT_TRUE(lock && *lock);
 }
 
 TEST_F(DataDirTest, TheAdminsTokenIsMadeOnceAndAlwaysKnownToTheStore) {
