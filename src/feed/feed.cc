@@ -9,6 +9,7 @@
 
 #include "event/classify.h"
 #include "feed/waiters.h"
+#include "os/fault.h"
 
 namespace vm0::feed {
 namespace {
@@ -170,6 +171,7 @@ asio::awaitable<Result<std::int64_t>> Feed::Append(RunId run, std::string body, 
     std::string body;
     Records records;  // views of body
   };
+  (void)os::FaultFails("feed.received");
   auto batch = std::make_shared<Batch>();
   batch->body = std::move(body);
   VM0_CO_ASSIGN(batch->records, event::ParseRecords(batch->body));
@@ -178,7 +180,9 @@ asio::awaitable<Result<std::int64_t>> Feed::Append(RunId run, std::string body, 
   };
   const auto stored = co_await impl_->database.Write<Stored>(std::move(work));
   if (!stored) co_return std::unexpected(stored.error());
+  (void)os::FaultFails("feed.stored");
   if (stored->last > stored->before) impl_->Publish(run, batch->records, *stored);
+  (void)os::FaultFails("feed.woken");
   co_return stored->last;
 }
 

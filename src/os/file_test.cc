@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <fstream>
 
 #include "os/process.h"
 
@@ -127,6 +130,37 @@ TEST_F(File, FaultFiresOnceWhenAFileKeepsCount) {
   EXPECT_EQ(WriteInOtherProcess(file, faults).code, 0);
   EXPECT_EQ(WriteInOtherProcess(file, {{"VM0_FAULT", "file.write:crash@2"}}).code, 0);
   EXPECT_EQ(WriteInOtherProcess(file, {{"VM0_FAULT", "file.write:explode"}}).code, 99);
+}
+
+TEST_F(File, ArmedFaultIsTakenByTheOneProcessThatPassesFirst) {
+  const fs::path file = directory_ / "f";
+  const std::string armed = directory_ / "armed";
+  const std::map<std::string, std::string> faults = {{"VM0_FAULT_FILE", armed}};
+  EXPECT_EQ(WriteInOtherProcess(file, faults).code, 0);
+  std::ofstream(armed) << "file.write:crash@1 first";
+  EXPECT_EQ(WriteInOtherProcess(file, faults).signal, SIGKILL);
+  EXPECT_FALSE(fs::exists(armed));
+  EXPECT_EQ(WriteInOtherProcess(file, faults).code, 0);
+  std::ofstream(armed) << "file.write:crash@2 second";
+  EXPECT_EQ(WriteInOtherProcess(file, faults).code, 0);
+  EXPECT_TRUE(fs::exists(armed));
+}
+
+TEST_F(File, AFaultThatStopsGoesOnWhenContinued) {
+  const Fd self = OpenSelf().value();
+  SpawnOptions options;
+  options.executable = "/proc/self/fd/" + std::to_string(self.get());
+  options.argv = {"os_test", "write-file", directory_ / "f"};
+  options.environment = {{"VM0_FAULT", "file.write:stop"}};
+  const auto child = Spawn(options);
+  ASSERT_TRUE(child);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child->pid, &status, WUNTRACED), child->pid);
+  EXPECT_TRUE(WIFSTOPPED(status));
+  EXPECT_FALSE(fs::exists(directory_ / "f"));
+  ::kill(child->pid, SIGCONT);
+  EXPECT_EQ(Wait(child->pid).value().code, 0);
+  EXPECT_TRUE(fs::exists(directory_ / "f"));
 }
 
 TEST_F(Lock, IsHeldUntilDestroyed) {

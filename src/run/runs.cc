@@ -4,6 +4,7 @@
 #include <list>
 #include <utility>
 
+#include "os/fault.h"
 #include "os/wakeup.h"
 #include "run/rules.h"
 
@@ -74,6 +75,7 @@ asio::awaitable<Result<Runs::Created>> Runs::Create(NewRun request) {
   Work<NewRow> work = [run](store::Stores& stores) { return InsertOnce(stores, *run); };
   auto row = co_await impl_->database.Write<NewRow>(std::move(work));
   if (!row) co_return std::unexpected(std::move(row).error());
+  (void)os::FaultFails("run.created");
   if (!row->repeated) {
     impl_->changed(row->run.id);
     if (!row->run.external) WakeClaims();
@@ -95,6 +97,7 @@ asio::awaitable<Result<std::optional<Claimed>>> Runs::Claim(std::string machine,
         return ClaimOldest(stores, machine, now);
       };
       auto claimed = co_await impl_->database.Write<std::optional<Claimed>>(std::move(work));
+      (void)os::FaultFails("run.claimed");
       if (claimed && *claimed) impl_->changed((*claimed)->run.id);
       if (!claimed || *claimed) co_return std::move(claimed);
       continue;  // somebody else was faster
@@ -115,6 +118,7 @@ asio::awaitable<Result<Claimed>> Runs::Reclaim(std::string machine, RunId run) {
   };
   auto claimed = co_await impl_->database.Write<std::optional<Claimed>>(std::move(work));
   if (!claimed) co_return std::unexpected(std::move(claimed).error());
+  (void)os::FaultFails("run.reclaimed");
   impl_->changed(run);
   if (!*claimed) {
     co_return Fail(Code::kRunEnded, "the run has failed: supervisor could not be started");
@@ -130,6 +134,7 @@ asio::awaitable<Result<store::Secrets>> Runs::Start(RunId run, int attempt) {
   };
   auto secrets = co_await impl_->database.Write<std::optional<store::Secrets>>(std::move(work));
   if (!secrets) co_return std::unexpected(std::move(secrets).error());
+  (void)os::FaultFails("run.started");
   impl_->changed(run);
   if (!*secrets) co_return Fail(Code::kRunEnded, "the run has failed: its secrets can not be read");
   co_return std::move(**secrets);
@@ -144,6 +149,7 @@ asio::awaitable<Result<store::Run>> Runs::Complete(RunId run, std::optional<int>
   };
   auto outcome = co_await impl_->database.Write<Outcome>(std::move(work));
   if (!outcome) co_return std::unexpected(std::move(outcome).error());
+  (void)os::FaultFails("run.completed");
   impl_->Notify(*outcome);
   co_return std::move(outcome->run);
 }
@@ -153,6 +159,7 @@ asio::awaitable<Result<store::Run>> Runs::Cancel(RunId run) {
   Work<Outcome> work = [run, now](store::Stores& stores) { return CancelRun(stores, run, now); };
   auto outcome = co_await impl_->database.Write<Outcome>(std::move(work));
   if (!outcome) co_return std::unexpected(std::move(outcome).error());
+  (void)os::FaultFails("run.cancelled");
   impl_->Notify(*outcome);
   co_return std::move(outcome->run);
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "os/fault.h"
 #include "os/file.h"
 #include "runner/log.h"
 #include "runner/offload.h"
@@ -116,7 +117,9 @@ asio::awaitable<Burial::Verdict> Burial::Ship() {
 
 asio::awaitable<Burial::Verdict> Burial::Complete() {
   auto message = MakeEnd();
+  (void)os::FaultFails("runner.bury");
   const auto answer = co_await client_->Complete(std::move(message));
+  (void)os::FaultFails("runner.buried");
   if (answer) co_return Verdict::kForget;
   // It ended before, in its own way: that end stays.
   if (answer.error().code == Code::kConflict) co_return Verdict::kForget;

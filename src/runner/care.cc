@@ -7,6 +7,7 @@
 #include <functional>
 #include <utility>
 
+#include "os/fault.h"
 #include "os/process_watch.h"
 #include "os/wakeup.h"
 #include "runner/launch.h"
@@ -189,6 +190,7 @@ asio::awaitable<Result<os::Child>> Care::Start(client::ClaimAnswer claim) {
   };
   const auto prepared = co_await Offload(context_.pool, std::move(work));
   if (!prepared) co_return Fail(prepared.error());
+  (void)os::FaultFails("runner.prepared");
   if (context_.stop.stopped()) co_return Fail(Code::kUnavailable, "the runner is stopping");
   Unlock(lock_);
   auto child = LaunchSupervisor(dir_, context_.options.self_fd);
@@ -196,6 +198,7 @@ asio::awaitable<Result<os::Child>> Care::Start(client::ClaimAnswer claim) {
     (void)TakeLock();
     co_return Fail(Code::kIo, "the supervisor could not be started: " + child.error().message);
   }
+  (void)os::FaultFails("runner.launched");
   co_return std::move(*child);
 }
 
@@ -304,6 +307,7 @@ asio::awaitable<Care::Next> Care::Bury(Burial::Standing standing) {
 }
 
 asio::awaitable<void> Care::TidyUp() {
+  (void)os::FaultFails("runner.tidy");
   const auto noted = ReadRunUid(dir_);
   if (!context_.stop.stopped()) {
     std::function<Status()> work = [dir = dir_] { return RemoveTree(dir.tmp()); };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "os/fault.h"
 #include "os/process.h"
 #include "runner/copy_tree.h"
 
@@ -124,7 +125,9 @@ Status PrepareRun(const Preparation& preparation) {
   if (auto given = GiveToRun(preparation); !given) {
     return Fail(Explain(std::move(given).error(), "the workspace could not be given to the agent"));
   }
+  (void)os::FaultFails("runner.directory");
   VM0_TRY(os::WriteFileAtomic(dir.token(), preparation.claim.token));
+  (void)os::FaultFails("runner.token");
   const supervisor::StoredRun run{.run_id = preparation.claim.run_id,
                                   .attempt = preparation.claim.attempt,
                                   .server = preparation.server_url,

@@ -15,6 +15,7 @@
 #include "base/id.h"
 #include "client/backoff.h"
 #include "client/run_client.h"
+#include "os/fault.h"
 #include "os/file.h"
 #include "os/wakeup.h"
 #include "runner/care.h"
@@ -153,6 +154,7 @@ asio::awaitable<void> Runner::Impl::Recover() {
 }
 
 void Runner::Impl::Take(client::ClaimAnswer claim) {
+  (void)os::FaultFails("runner.claimed");
   auto care = AddCare(claim.run_id);
   if (care) Begin(std::move(care), std::move(claim), std::nullopt);
 }

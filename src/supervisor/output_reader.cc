@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "os/fault.h"
+
 namespace vm0::supervisor {
 namespace {
 
@@ -34,8 +36,10 @@ asio::awaitable<void> OutputReader::Run() {
     co_await parts_.journal.Ready();
     const std::size_t size = co_await ReadSome();
     if (size == 0) break;
+    (void)os::FaultFails("supervisor.read");
     parts_.heard();
     splitter_.Feed(std::string_view(buffer_).substr(0, size), take);
+    (void)os::FaultFails("supervisor.masked");
     parts_.journal.Flush();
   }
   splitter_.Finish(take);

@@ -2,6 +2,7 @@
 #include "supervisor/run_dir.h"
 
 #include "base/text.h"
+#include "os/fault.h"
 #include "os/file.h"
 
 namespace vm0::supervisor {
@@ -77,8 +78,10 @@ Seconds RunDir::ReadElapsed() const {
 
 Status RunDir::Forget(Spool what) const {
   if (what == Spool::kRemove) VM0_TRY(os::Remove(spool()));
+  (void)os::FaultFails("run_dir.forget");
   VM0_TRY(os::Remove(elapsed()));
   VM0_TRY(os::Remove(token()));
+  (void)os::FaultFails("run_dir.forgotten_token");
   return os::Remove(spec());
 }
 

@@ -55,6 +55,7 @@ asio::awaitable<std::optional<Shipper::Outcome>> Shipper::ShipBatch() {
     co_return std::nullopt;
   }
   auto records = batch->records;
+  (void)os::FaultFails("supervisor.ship");
   const auto stored = co_await parts_.client.Events(std::move(records));
   if (!stored) co_return co_await TakeError(std::move(*batch), stored.error());
   (void)os::FaultFails("supervisor.shipped");

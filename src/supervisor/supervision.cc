@@ -155,6 +155,7 @@ asio::awaitable<Facts> Supervision::RunAgent(const Secrets& secrets) {
     facts.exit = Fail(box.error());
     co_return facts;
   }
+  (void)os::FaultFails("supervisor.launched");
   if (network_) network_->ListenOn((*box)->proxy_channel());
   const AgentRun::Parts parts{clock_, log_, journal_, transcript};
   agent_ = std::make_unique<AgentRun>(executor_, parts, held_.limits);
@@ -162,6 +163,7 @@ asio::awaitable<Facts> Supervision::RunAgent(const Secrets& secrets) {
   facts = co_await RunMetered(std::move(*box));
   co_await StopNetwork();
   log_.Write("the agent has ended");
+  (void)os::FaultFails("supervisor.exited");
   // A launcher that was killed could not clean up after itself.
   if (!facts.exit) KillLeftovers();
   facts.has_terminal_event = dialect->has_terminal_event();
@@ -284,6 +286,7 @@ client::CompleteMessage Supervision::MessageOf(const Facts& facts) const {
 
 asio::awaitable<Supervision::End> Supervision::Complete(client::CompleteMessage message) {
   const std::string status = message.status;
+  (void)os::FaultFails("supervisor.completing");
   const auto conclusion = co_await Conclude(shipper_, shipping(), std::move(message));
   if (conclusion != Conclusion::kAcknowledged) co_return End::kDisowned;
   (void)os::FaultFails("supervisor.complete");

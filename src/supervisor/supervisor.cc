@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "os/fault.h"
 #include "os/file.h"
 #include "supervisor/supervision.h"
 
@@ -102,6 +103,7 @@ int SupervisorMain(const std::filesystem::path& run_dir) {
     log.Write(lock ? "somebody else holds the run's lock" : lock.error().message);
     return lock ? kLocked : kBroken;
   }
+  (void)os::FaultFails("supervisor.locked");
   const std::string boot = os::BootId().value_or("unknown");
   (void)(*lock)->Describe("pid=" + std::to_string(::getpid()) + " boot=" + boot + "\n");
   return Supervise(*loop, **clock, log, dir);
