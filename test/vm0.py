@@ -254,7 +254,7 @@ class Server:
         finally:
             os.close(write_end)
         ready = waits.Output(read_end, "ready-fd")
-        ready.expect("ready")
+        ready.expect("ready http")
         with open(os.path.join(self._world.data_dir, "server.json"), encoding="utf-8") as file:
             self.url = json.load(file)["url"]
         # Next time the same port: what a server that comes back is reached by.

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must be true after a round, with its faults over and the server up."""
+
+import collections
+import contextlib
+import os
+import re
+import sqlite3
+
+import vm0
+import waits
+from agents import line_of
+from readers import canonical
+
+BOUND_SECONDS = 20
+SERVER_PEAK_KB = 400_000
+LEFT_FILES = ("spec.json", "token", "spool", "uid", "tmp")
+KILLS_OF_AGENT = {"agent", "launcher", "inside", "supervisor"}
+
+Stored = collections.namedtuple("Stored", "events ends run")
+
+
+class Verdict:
+    """What was found wrong, by kind, with a text for each."""
+
+    def __init__(self):
+        self.counts = collections.Counter()
+        self.texts = []
+        self.events = 0
+
+    def found(self, kind, text, count=1):
+        if count:
+            self.counts[kind] += count
+            self.texts.append(f"{kind}: {text}")
+
+
+def read_store(arena, run_id):
+    path = os.path.join(arena.world.data_dir, "vm0.db")
+    blob = bytes.fromhex(run_id.replace("-", ""))
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        events = database.execute("SELECT sequence, created_at, source, json FROM events "
+                                  "WHERE run_id = ? ORDER BY sequence", (blob,)).fetchall()
+        ends = database.execute("SELECT status, last_sequence, output_complete FROM run_ends "
+                                "WHERE run_id = ?", (blob,)).fetchall()
+    answer = arena.world.http.get(f"/api/agent/runs/{run_id}")
+    return Stored(events, ends, answer.json if answer.status == 200 else None)
+
+
+def check_run(arena, run, verdict, unprepared_allowed):
+    """A run that has ended."""
+    name = f"run {run.plan.name} ({run.run_id})"
+    if run.refusal:
+        verdict.found("wrong", f"{name}: {run.refusal}")
+    stored = read_store(arena, run.run_id)
+    if stored.run is None:
+        verdict.found("lost", f"{name} itself")
+        return
+    verdict.events += len(stored.events)
+    _check_numbers(name, stored, verdict)
+    for reader in run.readers:
+        _check_reader(name, reader, stored, verdict)
+    _check_spool(name, run, stored, verdict)
+    _check_end(name, run, stored, verdict, unprepared_allowed)
+    _check_marks(name, run, stored, verdict)
+    if run.logs is not None:
+        _check_logs(name, run, stored, verdict)
+
+
+def _check_numbers(name, stored, verdict):
+    numbers = [event[0] for event in stored.events]
+    verdict.found("lost", f"{name}: gaps in {numbers[-1:]}",
+                  (numbers[-1] if numbers else 0) - len(set(numbers)))
+    verdict.found("duplicated", f"{name}: numbers twice", len(numbers) - len(set(numbers)))
+    if len(stored.ends) != 1:
+        verdict.found("wrong", f"{name}: {len(stored.ends)} end records")
+        return
+    status, last, _ = stored.ends[0]
+    verdict.found("lost", f"{name}: its end says {last}, but {len(numbers)} are stored",
+                  max(0, last - len(numbers)))
+    if last < len(numbers):
+        verdict.found("wrong", f"{name}: its end says {last}, but {len(numbers)} are stored")
+    if status != stored.run["status"]:
+        verdict.found("wrong", f"{name}: end record {status}, row {stored.run['status']}")
+    times = [event[1] for event in stored.events]
+    if times != sorted(times):
+        verdict.found("reordered", f"{name}: times go back")
+
+
+def _check_reader(name, reader, stored, verdict):
+    seen = reader.seen
+    name = f"{name}: {type(reader).__name__}"
+    if reader.refusal:
+        verdict.found("wrong", f"{name}: {reader.refusal}")
+    verdict.found("duplicated", f"{name} saw some twice", seen.duplicated)
+    verdict.found("reordered", f"{name} saw some out of order", seen.reordered)
+    verdict.found("lost", f"{name} missed some", seen.skipped)
+    verdict.found("reordered", f"{name} saw some after the end", seen.after_end)
+    if seen.end is not None and seen.end != stored.run["status"]:
+        verdict.found("wrong", f"{name} saw the end {seen.end}, not {stored.run['status']}")
+    kept = {number: (source, data) for number, _, source, data in stored.events}
+    verdict.found("lost", f"{name} saw what is not stored",
+                  sum(number not in kept for number, _, _ in seen.events))
+    for number, source, data in seen.events:
+        if number in kept and (kept[number][0] != source or canonical(kept[number][1]) != data):
+            verdict.found("wrong", f"{name}: event {number} has other bytes than are stored")
+            break
+    if seen.end is not None and not reader.refusal:
+        verdict.found("lost", f"{name} was told the end at {seen.cursor} of {len(kept)}",
+                      max(0, len(kept) - seen.cursor))
+
+
+def _check_spool(name, run, stored, verdict):
+    kept = {b"%d %d %s %s" % (number, time, source.encode(), data)
+            for number, time, source, data in stored.events}
+    missing = [line for line in run.spooled() if line not in kept]
+    verdict.found("lost", f"{name}: not all of its spool is stored: {missing[:1]!r:.200}",
+                  len(missing))
+
+
+def _streams(stored):
+    out, err = [], []
+    for _, _, source, data in stored.events:
+        if source != "vm0":
+            (err if source == "stderr" else out).append(line_of(source, data) + b"\n")
+    return b"".join(out), b"".join(err)
+
+
+def is_beginning(got, all_of_it):
+    """Whether it is what an agent wrote that was killed: its last line may be cut."""
+    return all_of_it.startswith(got) or all_of_it.startswith(got[:-1])
+
+
+def _check_end(name, run, stored, verdict, unprepared_allowed):
+    plan, row = run.plan, stored.run
+    status, result = row["status"], row.get("result") or {}
+    complete = result.get("outputComplete", True)
+    allowed = {plan.status} if plan.ending != "hang" else set()
+    if run.cancel_asked:
+        allowed.add("cancelled")
+    if run.suffered & KILLS_OF_AGENT or (
+            unprepared_allowed and "startedAt" not in row):
+        allowed.add("failed")
+    if status not in allowed:
+        verdict.found("wrong", f"{name}: {status}, not {allowed}: {row.get('error')}")
+    if not complete and not run.suffered & {"supervisor"}:
+        verdict.found("lost", f"{name}: its output is not complete: {row.get('error')}")
+    ended_early = (status in ("cancelled", "timeout") or run.suffered & KILLS_OF_AGENT or
+                   "startedAt" not in row)
+    ended_by_itself = complete and result.get("exitCode") is not None
+    excused = ended_early and not ended_by_itself
+    for got, expected, stream in zip(_streams(stored), (plan.stdout, plan.stderr), ("out", "err")):
+        if got == expected or (excused and is_beginning(got, expected)):
+            continue
+        missing = expected.count(b"\n") - got.count(b"\n")
+        kind = "lost" if missing > 0 else "wrong"
+        verdict.found(kind, f"{name} ({status}): std{stream} has {len(got)} bytes of "
+                      f"{len(expected)}{'' if is_beginning(got, expected) else ', and others'}",
+                      max(1, missing))
+
+
+def _check_marks(name, run, stored, verdict):
+    marks = run.marks()
+    if marks is None:
+        return
+    started = "startedAt" in stored.run
+    if marks > 1:
+        verdict.found("duplicated", f"{name}: {marks} agents were started")
+    elif marks and not started:
+        verdict.found("wrong", f"{name}: an agent ran, but the run was never started")
+    elif not marks and stored.run["status"] == "completed":
+        verdict.found("wrong", f"{name}: completed, but no agent ran")
+
+
+def _check_logs(name, run, stored, verdict):
+    text, code = run.logs.finish()
+    everything = _streams(stored)[0]
+    # Without the server it gives up, in the middle of a line perhaps; or when it has seen more than
+    # the store has by then.
+    gave_up = code == 5 or (code == 2 and run.restored)
+    good = everything.startswith(text) if gave_up else text == everything
+    if not good:
+        verdict.found("wrong", f"{name}: vm0 logs gave {len(text)} bytes of {len(everything)}, "
+                      f"exit {code}")
+
+
+def check_left(arena, runs, verdict):
+    """Nothing of the round is left: no process, no file, no control group."""
+    for run in runs:
+        folder = arena.world.run_dir(run.run_id)
+        for name in LEFT_FILES:
+            path = os.path.join(folder, name)
+            try:
+                if os.path.isdir(folder):
+                    waits.wait_path(path, lambda path: not os.path.lexists(path), BOUND_SECONDS)
+            except waits.Hang:
+                verdict.found("wrong", f"{path} is left over")
+    ids = [run.run_id for run in runs]
+    for pid in waits.processes_with(arena.world.root):
+        command = waits.describe_process(pid)
+        if not any(run_id in command or mentions(pid, run_id) for run_id in ids):
+            continue
+        try:
+            waits.wait_gone(pid, BOUND_SECONDS)
+        except waits.Hang:
+            verdict.found("survivors", f"process {pid}: {command}")
+    for group in groups_of(ids):
+        verdict.found("wrong", f"control group {group} is left over")
+
+
+def mentions(pid, text):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
+        return text.encode() in file.read()
+    return False
+
+
+def groups_of(ids):
+    """Control groups that are named after a run: boxes make theirs beside our own."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        tops = re.findall(r"^\S+ \S+ \S+ \S+ (\S+) .* - cgroup2? ", file.read(), re.MULTILINE)
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        own = {line.rstrip("\n").split(":", 2)[2] for line in file}
+    for top in tops:
+        for group in own:
+            folder = os.path.join(top, group.lstrip("/"))
+            names = os.listdir(folder) if os.path.isdir(folder) else []
+            yield from (os.path.join(folder, name) for name in names
+                        if any(name == f"vm0-{run_id}" for run_id in ids))
+
+
+def check_server(arena, verdict):
+    arena.note_peak()
+    if arena.server_peak_kb > SERVER_PEAK_KB:
+        verdict.found("wrong", f"the server took {arena.server_peak_kb} kB")
+    for problem in arena.problems:
+        verdict.found("wrong", problem)
+    arena.problems.clear()
+
+
+def unfinished(arena):
+    """Ids of all runs of the world that have not ended."""
+    page = arena.world.http.get("/api/agent/runs?status=pending,running&limit=1000")
+    return [run["id"] for run in page.json["runs"] if run["status"] not in vm0.TERMINAL]

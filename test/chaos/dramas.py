@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rounds whose faults must come in a certain order to mean anything. Each takes plans that suit it,
+and plays the middle of the round."""
+
+import os
+import shutil
+import signal
+
+import waits
+from agents import Stage
+
+DATABASE = ("vm0.db", "vm0.db-wal")
+
+
+class Drama:
+    """What they have in common."""
+
+    def __init__(self, arena, faults, runs):
+        self.arena = arena
+        self.faults = faults
+        self.runs = runs
+
+    @staticmethod
+    def suit(plan, rng):
+        """Makes a plan fit: so that nothing else ends the run meanwhile, and marks are seen."""
+        plan.own_folder = False
+        plan.cancel_at = plan.events if plan.ending == "hang" else None
+
+    def before(self):
+        """Before the runs are asked for."""
+
+    def play(self):
+        """While they run."""
+
+    def stop_before_start(self):
+        """The next supervisor that would ask to start stands still instead."""
+        self.arena.arm("supervisor.start", "stop", 1, id(self))
+
+    def await_stopped(self):
+        """The run and the pid of the supervisor that stopped."""
+        self.arena.progress.await_all(self.arena.progress.has_fired)
+        fired = self.arena.progress.take_fired()
+        run = self.faults.run_of(fired[0]) if fired else None
+        return run, fired[0] if fired else None
+
+
+class ElderAttempt(Drama):
+    """A supervisor sleeps before it asks to start, its run's directory is moved away, a new server
+    gives the run another attempt; then the older one wakes up."""
+
+    name = "an older attempt wakes up"
+
+    def before(self):
+        self.stop_before_start()
+
+    def play(self):
+        run, elder = self.await_stopped()
+        if run is None:
+            return
+        folder = self.arena.world.run_dir(run.run_id)
+        os.rename(folder, f"{self.arena.spools}/{run.run_id}")
+        self.arena.restart()
+        run.await_mark()
+        waits.kill(elder, signal.SIGCONT)
+        self.faults.counts[self.name] += 1
+
+
+class CancelBeforeStart(Drama):
+    """A run is cancelled while its supervisor sleeps before it asks to start."""
+
+    name = "cancelled before its start"
+
+    def before(self):
+        self.stop_before_start()
+
+    def play(self):
+        run, supervisor = self.await_stopped()
+        if run is None:
+            return
+        run.cancel()
+        waits.kill(supervisor, signal.SIGCONT)
+        self.faults.counts[self.name] += 1
+
+
+class Restore(Drama):
+    """The database is put back to what it was a while ago, under live supervisors, some of which
+    have nothing more to send."""
+
+    name = "an older database is put back"
+
+    @staticmethod
+    def suit(plan, rng):
+        plan.end_by(rng.choice(["exit", "fail", "children"]))
+        plan.cancel_at = None
+        last = Stage() if rng.random() < 0.7 else plan.make_stage(rng)
+        plan.stages = [*(plan.make_stage(rng) for _ in range(3)), last]
+
+    def before(self):
+        for run in self.runs:
+            run.hold_at(1)
+
+    def play(self):
+        self.arena.progress.await_all(lambda: all(run.is_held for run in self.runs))
+        backup = os.path.join(self.arena.spools, "backup")
+        os.mkdir(backup)
+        self.arena.kill_server()
+        self._copy(self.arena.world.data_dir, backup)
+        self.arena.start()
+        for run in self.runs:
+            run.hold_at(2)
+        self.arena.progress.await_all(lambda: all(run.is_held for run in self.runs))
+        self.arena.kill_server()
+        for run in self.runs:
+            run.may_be_ahead()
+        self._copy(backup, self.arena.world.data_dir)
+        self.arena.start()
+        for run in self.runs:
+            run.hold_at(None)
+        shutil.rmtree(backup)
+        self.faults.counts[self.name] += 1
+
+    @staticmethod
+    def _copy(source, target):
+        for name in (*DATABASE, "vm0.db-shm"):
+            path = os.path.join(target, name)
+            if os.path.exists(path):
+                os.unlink(path)
+        for name in DATABASE:
+            if os.path.exists(os.path.join(source, name)):
+                shutil.copy(os.path.join(source, name), target)
+
+
+DRAMAS = (ElderAttempt, CancelBeforeStart, Restore)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One round: a handful of runs, some faults in the middle of them, and the checks."""
+
+import waits
+from agents import AgentPlan, seeded
+from checks import Verdict, check_left, check_run, check_server
+from dramas import DRAMAS
+from faults import Faults, plan_faults
+from runs import Run
+
+ATTENTION_MOVES = 6
+DRAMA_CHANCE = 0.1
+
+
+class Round:
+    """The plan is decided by seed and number alone; what the scheduler makes of it is not."""
+
+    def __init__(self, arena, seed, number):
+        rng = seeded(seed, number)
+        drama = rng.choice(DRAMAS) if rng.random() < DRAMA_CHANCE else None
+        plans = [AgentPlan(rng, f"{number}-{n}") for n in range(rng.randint(3, 6))]
+        events = sum(plan.events for plan in plans)
+        if drama:
+            for plan in plans:
+                drama.suit(plan, rng)
+        self.steps = [] if drama else plan_faults(rng, len(plans), events)
+        self._arena = arena
+        self.runs = [Run(arena, plan, seeded(seed, plan.name)) for plan in plans]
+        self.faults = Faults(arena, self.runs)
+        self._drama = drama(arena, self.faults, self.runs) if drama else None
+
+    def play(self):
+        """Plays it; gives the verdict."""
+        arena, progress = self._arena, self._arena.progress
+        progress.begin(len(self.runs))
+        early = [step for step in self.steps if step.due < 0]
+        for step in early:
+            self.faults.do(step)
+        if self._drama:
+            self._drama.before()
+        for run in self.runs:
+            run.thread.start()
+        if self._drama:
+            self._drama.play()
+        for step in self.steps[len(early):]:
+            self._reach(step.due)
+            self.faults.do(step)
+        self._reach(sum(run.plan.events for run in self.runs))
+        self.faults.end()
+        return self._check()
+
+    def _reach(self, events):
+        while self._arena.progress.reach(events):
+            self.faults.attend(ATTENTION_MOVES)
+
+    def _check(self):
+        verdict = Verdict()
+        ended = []
+        for run in self.runs:
+            if run.await_end():
+                ended.append(run)
+                continue
+            verdict.found("stuck", f"run {run.plan.name} ({run.run_id}) does not end "
+                          f"within {waits.HANG_SECONDS} s")
+        self.faults.end()  # what fired in the meantime
+        for run in ended:
+            check_run(self._arena, run, verdict, self.faults.server_failed)
+        check_left(self._arena, ended, verdict)
+        check_server(self._arena, verdict)
+        for run in self.runs:
+            run.close()
+        return verdict
