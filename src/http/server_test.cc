@@ -62,6 +62,17 @@ TEST_F(ServerTest, TakesARequestByteByByte) {
   EXPECT_THAT(peer.ReadResponse(), EndsWith("POST /p abc0123456789"));
 }
 
+TEST_F(ServerTest, TakesAnEmptyBodyWhoseLastChunkComesByteByByte) {
+  RawPeer peer = Connect();
+  peer.Send("POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  Settle();
+  for (const char byte : std::string_view("0\r\n\r\n")) {
+    peer.Send({&byte, 1});
+    Settle();
+  }
+  EXPECT_THAT(peer.ReadResponse(), HasSubstr("POST /p "));
+}
+
 TEST_F(ServerTest, ClosesAfterHttp10UnlessAskedToKeep) {
   const auto answer = Ask("GET /a HTTP/1.0\r\n\r\n");
   EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));

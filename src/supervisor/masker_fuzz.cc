@@ -99,9 +99,10 @@ std::vector<std::string> LinesOf(std::string_view text, std::size_t step) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
   const std::string_view input = fuzz::View(data, size).substr(2);
-  const std::string secret(input.substr(0, Masker::kGuaranteed + data[0] % 64));
-  if (secret.size() < Masker::kGuaranteed) return 0;
-  const std::string_view text = input.substr(secret.size());
+  const std::string_view start = input.substr(0, Masker::kGuaranteed + data[0] % 64);
+  if (start.size() < Masker::kGuaranteed) return 0;
+  const std::string secret = ReplaceInvalidUtf8(start);  // came in JSON
+  const std::string_view text = input.substr(start.size());
   const Masker masker({secret});
   CheckMask(masker, secret, text);
   const std::size_t half = text.size() / 2;
