@@ -10,6 +10,7 @@ import tempfile
 import pytest
 
 import mock_llm
+import power_loss
 import vm0 as vm0_module
 import waits
 
@@ -88,6 +89,13 @@ def neighbour(session_root):
 def clock(vm0):
     """The virtual clock of every process of the world. Name it before `server`."""
     return vm0.use_clock()
+
+
+@pytest.fixture
+def power(vm0):
+    """Power that can be cut: power_loss.cut(vm0, random). Name it before `server`."""
+    power_loss.simulate(vm0)
+    return power_loss
 
 
 @pytest.fixture

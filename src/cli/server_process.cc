@@ -14,6 +14,7 @@
 #include "cli/data_dir.h"
 #include "cli/server_log.h"
 #include "cli/version.h"
+#include "os/disk.h"
 
 namespace vm0::cli {
 namespace {

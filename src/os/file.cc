@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "os/disk.h"
 #include "os/fault.h"
 #include "os/random.h"
 
@@ -17,26 +18,20 @@ namespace {
 
 constexpr std::size_t kReadStep = 64 << 10;
 
-Status Sync(int fd, std::string_view path) {
-  if (::fsync(fd) != 0) return Fail(SystemError("fsync", path));
-  return {};
-}
-
 // "x/y" is in "x", "y" is in ".".
 std::filesystem::path DirectoryOf(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
 Status WriteNewFile(const std::filesystem::path& path, std::string_view bytes, mode_t mode) {
-  Fd fd(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
-  if (!fd.is_open()) return Fail(SystemError("create", path.native()));
+  VM0_ASSIGN(const Fd fd, OpenForWriting(path, O_CREAT | O_EXCL));
   if (FaultFails("file.write")) return Fail(SystemErrorOf(ENOSPC, "write", path.native()));
-  if (auto written = WriteAll(fd.get(), bytes); !written) {
+  if (auto written = WriteAt(fd.get(), bytes, 0); !written) {
     return Fail(Code::kIo, path.native() + ": " + written.error().message);
   }
   if (::fchmod(fd.get(), mode) != 0) return Fail(SystemError("chmod", path.native()));
   if (FaultFails("file.sync")) return Fail(SystemErrorOf(EIO, "fsync", path.native()));
-  return Sync(fd.get(), path.native());
+  return Sync(fd.get(), path);
 }
 
 // True if `path` still names the file that `fd` has open.
@@ -103,11 +98,9 @@ Status WriteFileAtomic(const std::filesystem::path& path, std::string_view bytes
   if (status && FaultFails("file.rename")) {
     status = Fail(SystemErrorOf(EIO, "rename", path.native()));
   }
-  if (status && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = Fail(SystemError("rename", path.native()));
-  }
+  if (status) status = Rename(temporary, path);
   if (!status) {
-    ::unlink(temporary.c_str());
+    (void)Remove(temporary);
     return status;
   }
   return SyncDirectory(DirectoryOf(path));
@@ -123,32 +116,29 @@ Status MakeDirs(const std::filesystem::path& path, mode_t mode) {
   if (path.has_parent_path() && path.parent_path() != path) {
     VM0_TRY(MakeDirs(path.parent_path(), mode));
   }
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
-    return Fail(SystemError("mkdir", path.native()));
-  }
-  return {};
-}
-
-Status Remove(const std::filesystem::path& path) {
-  if (std::remove(path.c_str()) != 0 && errno != ENOENT) {
-    return Fail(SystemError("remove", path.native()));
-  }
-  return {};
+  const Status made = MakeDirectory(path, mode);
+  if (!made && made.error().code == Code::kConflict) return {};
+  if (!made) return made;
+  return SyncDirectory(DirectoryOf(path));
 }
 
 Status SyncDirectory(const std::filesystem::path& directory) {
   if (FaultFails("file.sync_directory")) {
     return Fail(SystemErrorOf(EIO, "fsync", directory.native()));
   }
-  Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.is_open() && errno == EACCES) {
+    // One may write to a directory without being allowed to list it.
+    ::sync();
+    return {};
+  }
   if (!fd.is_open()) return Fail(SystemError("open", directory.native()));
-  return Sync(fd.get(), directory.native());
+  return Sync(fd.get(), directory);
 }
 
 Result<std::optional<FileLock>> FileLock::TryAcquire(const std::filesystem::path& path) {
   for (;;) {
-    Fd fd(::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
-    if (!fd.is_open()) return Fail(SystemError("open", path.native()));
+    VM0_ASSIGN(Fd fd, OpenForWriting(path, O_CREAT));
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EINTR) continue;
       if (errno == EWOULDBLOCK) return std::nullopt;
@@ -160,9 +150,8 @@ Result<std::optional<FileLock>> FileLock::TryAcquire(const std::filesystem::path
 }
 
 Status FileLock::Describe(std::string_view text) {
-  if (::ftruncate(fd_.get(), 0) != 0) return Fail(SystemError("truncate", "lock file"));
-  if (::lseek(fd_.get(), 0, SEEK_SET) < 0) return Fail(SystemError("lseek", "lock file"));
-  return WriteAll(fd_.get(), text);
+  VM0_TRY(Truncate(fd_.get(), 0));
+  return WriteAt(fd_.get(), text, 0);
 }
 
 }  // namespace vm0::os

@@ -25,10 +25,9 @@ Result<std::string> ReadAll(int fd);
 // one or the new one, whole.
 Status WriteFileAtomic(const std::filesystem::path& path, std::string_view bytes,
                        mode_t mode = 0600);
-// The directory and those above it that are missing, `mode` for the ones it makes.
+// The directory and those above it that are missing, `mode` for the ones it makes, whose names are
+// durable then.
 Status MakeDirs(const std::filesystem::path& path, mode_t mode = 0700);
-// Removes a file or an empty directory; absent is fine.
-Status Remove(const std::filesystem::path& path);
 // Makes a rename or a new file in `directory` durable.
 Status SyncDirectory(const std::filesystem::path& directory);
 

@@ -9,6 +9,7 @@
 
 #include <fstream>
 
+#include "os/disk.h"
 #include "os/process.h"
 
 namespace vm0::os {

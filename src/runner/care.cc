@@ -7,6 +7,7 @@
 #include <functional>
 #include <utility>
 
+#include "os/disk.h"
 #include "os/fault.h"
 #include "os/process_watch.h"
 #include "os/wakeup.h"

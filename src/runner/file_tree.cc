@@ -11,6 +11,8 @@
 #include <memory>
 #include <utility>
 
+#include "os/disk.h"
+
 namespace vm0::runner {
 namespace {
 
@@ -178,7 +180,7 @@ Status RemoveTree(const std::filesystem::path& path) {
     VM0_ASSIGN(os::Fd top, OpenDirectory(AT_FDCWD, path.string(), path.string()));
     VM0_TRY(Walk(path, remove).Run(std::move(top)));
   }
-  return RemoveEntry(AT_FDCWD, path.string(), *entry);
+  return os::Remove(path);
 }
 
 Status ChownTree(const std::filesystem::path& path, const ChownOptions& options) {

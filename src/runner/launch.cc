@@ -9,10 +9,10 @@ namespace vm0::runner {
 namespace {
 
 constexpr const char* kPassedOn[] = {
-    "PATH",           "HOME",      "LANG",
+    "PATH",           "HOME",           "LANG",
 #ifdef VM0_TEST_HOOKS
-    "VM0_TEST_CLOCK", "VM0_FAULT", "VM0_FAULT_ONCE_FILE",
-    "VM0_FAULT_FILE",
+    "VM0_TEST_CLOCK", "VM0_FAULT",      "VM0_FAULT_ONCE_FILE",
+    "VM0_FAULT_FILE", "VM0_TEST_POWER",
 #endif
 };
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "os/disk.h"
 #include "os/fault.h"
 #include "os/process.h"
 #include "runner/copy_tree.h"
@@ -15,11 +16,6 @@ namespace vm0::runner {
 namespace {
 
 using agent::Workspace;
-
-Status MakeOwnDirectory(const std::filesystem::path& path) {
-  if (::mkdir(path.c_str(), 0700) == 0) return {};
-  return Fail(SystemError("make", path.string()));
-}
 
 Status CheckFolder(const std::filesystem::path& folder) {
   struct stat entry {};
@@ -55,7 +51,7 @@ Status MakeWorkspace(const Preparation& preparation) {
   const auto own = preparation.dir.workspace();
   switch (workspace.mode) {
     case Workspace::Mode::kFresh:
-      return MakeOwnDirectory(own);
+      return os::MakeDirectory(own, 0700);
     case Workspace::Mode::kCopy: {
       CopyOptions options{.left_out = std::nullopt, .stop = preparation.stop};
       VM0_ASSIGN(options.left_out, FindFileId(preparation.data_dir));
@@ -116,10 +112,10 @@ Status PrepareRun(const Preparation& preparation) {
   if (auto made = MakeWorkspace(preparation); !made) {
     return Fail(Explain(std::move(made).error(), "the workspace could not be prepared"));
   }
-  if (auto made = MakeOwnDirectory(dir.home()); !made) {
+  if (auto made = os::MakeDirectory(dir.home(), 0700); !made) {
     return Fail(Explain(std::move(made).error(), "the agent's home could not be prepared"));
   }
-  if (auto made = MakeOwnDirectory(dir.tmp()); !made) {
+  if (auto made = os::MakeDirectory(dir.tmp(), 0700); !made) {
     return Fail(Explain(std::move(made).error(), "the agent's /tmp could not be prepared"));
   }
   if (auto given = GiveToRun(preparation); !given) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "os/disk.h"
 #include "os/file.h"
 #include "sandbox/sandbox.h"
 

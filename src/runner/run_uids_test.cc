@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include "os/disk.h"
 #include "os/file.h"
 #include "runner/test_world.h"
 

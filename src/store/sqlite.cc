@@ -6,6 +6,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "store/sqlite_power_vfs.h"
+
 namespace vm0::store {
 namespace {
 
@@ -127,7 +129,7 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const std::stri
   sqlite3* db = nullptr;
   const int flags =
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-  const int result = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
+  const int result = sqlite3_open_v2(path.c_str(), &db, flags, SqliteVfs());
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(path, db));
   if (result != SQLITE_OK) return Fail(connection->ErrorOf(result));
   return connection;

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "os/disk.h"
 #include "os/fault.h"
 #include "os/fd.h"
 #include "os/process.h"
@@ -31,8 +32,7 @@ constexpr const char* kPragmas =
 // Before SQLite opens the file: SQLite gives its log and shared memory the same mode, and closing a
 // descriptor of ours later would drop the POSIX locks that SQLite holds on the file.
 Status MakePrivateFile(const std::string& path) {
-  os::Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd.is_open()) return Fail(SystemError("open", path));
+  VM0_ASSIGN(const os::Fd fd, os::OpenForWriting(path, O_CREAT));
   if (::fchmod(fd.get(), 0600) != 0) return Fail(SystemError("chmod", path));
   return {};
 }

@@ -2,6 +2,7 @@
 #include "supervisor/run_dir.h"
 
 #include "base/text.h"
+#include "os/disk.h"
 #include "os/fault.h"
 #include "os/file.h"
 

@@ -11,23 +11,13 @@
 #include <optional>
 
 #include "base/text.h"
+#include "os/disk.h"
 #include "os/fault.h"
 
 namespace vm0::supervisor {
 namespace {
 
 constexpr std::size_t kScanStep = 1 << 20;
-
-Status WriteAt(int fd, std::string_view bytes, std::int64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::pwrite(fd, bytes.data(), bytes.size(), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Fail(SystemError("write to the spool"));
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-    offset += count;
-  }
-  return {};
-}
 
 // Up to `size` bytes; fewer only at the end of the file.
 Result<std::string> ReadAt(int fd, std::int64_t offset, std::size_t size) {
@@ -64,12 +54,6 @@ Status ForEachLine(int fd, std::int64_t offset,
   }
 }
 
-Result<os::Fd> OpenSpool(const std::filesystem::path& path) {
-  os::Fd fd(::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.is_open()) return Fail(SystemError("open", path.native()));
-  return fd;
-}
-
 std::optional<std::int64_t> SequenceOf(std::string_view line) {
   const auto record = event::ParseRecord(line);
   if (!record || !*record) return std::nullopt;
@@ -92,26 +76,26 @@ std::size_t CutBatch(std::string_view bytes, const BatchLimits& limits, std::int
 }  // namespace
 
 Result<Spool> Spool::Create(const std::filesystem::path& path) {
-  VM0_ASSIGN(os::Fd fd, OpenSpool(path));
+  VM0_ASSIGN(os::Fd fd, os::OpenForWriting(path, O_CREAT | O_NOFOLLOW));
   struct stat found {};
   if (::fstat(fd.get(), &found) != 0) return Fail(SystemError("stat", path.native()));
   const auto header_size = static_cast<std::int64_t>(event::kSpoolHeader.size());
   if (found.st_size > header_size) {
     return Fail(Code::kConflict, path.native() + " has records: the agent was started before");
   }
-  VM0_TRY(WriteAt(fd.get(), event::kSpoolHeader, 0));
+  VM0_TRY(os::WriteAt(fd.get(), event::kSpoolHeader, 0));
   return Spool(std::move(fd), header_size);
 }
 
 Status Spool::Append(std::string_view records, std::int64_t last_sequence) {
-  Status status = WriteAt(fd_.get(), records, end_);
+  Status status = os::WriteAt(fd_.get(), records, end_);
   if (status && os::FaultFails("supervisor.append")) {
-    status = Fail(SystemErrorOf(ENOSPC, "write to the spool"));
+    status = Fail(SystemErrorOf(ENOSPC, "write"));
   }
   if (!status) {
     // What is torn would be overwritten by the next try anyway; a burier shall not see it.
-    (void)::ftruncate(fd_.get(), end_);
-    return status;
+    (void)os::Truncate(fd_.get(), end_);
+    return Fail(Code::kIo, "the spool: " + status.error().message);
   }
   end_ += static_cast<std::int64_t>(records.size());
   last_sequence_ = last_sequence;

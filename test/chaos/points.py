@@ -49,3 +49,9 @@ POINTS = {
     "file.rename": ("both", FAIL),
     "file.sync_directory": ("both", FAIL),
 }
+
+# Passed only where the loss of power is simulated (power_loss.py).
+POINTS_WITH_POWER = {
+    "store.sync": ("server", FAIL),
+    "power.noted": ("both", CRASH),
+}
