@@ -210,6 +210,18 @@ def test_row_SupervisorKilledTornSpool(vm0, server, torn):
     assert_buried(vm0, run_id, ["ready", MARK], agents)
 
 
+def test_a_runner_killed_before_it_tidies_up_does_so_when_it_is_back(vm0):
+    server = vm0.serve(env={"VM0_FAULT": "runner.tidy:crash"})
+    run_id = vm0.create_run([{"line": "x"}])
+    assert server.process.wait() == 128 + signal.SIGKILL
+    assert os.path.exists(os.path.join(vm0.run_dir(run_id), "tmp"))
+    server.environment.clear()
+    server.start()
+    for name in ("tmp", "uid"):
+        path = os.path.join(vm0.run_dir(run_id), name)
+        waits.wait_path(path, lambda path: not os.path.exists(path))
+
+
 def test_row_SupervisorKilledBeforeStart(vm0):
     vm0.serve(env={"VM0_FAULT": "supervisor.start:crash", "VM0_FAULT_ONCE_FILE": vm0.path("fired")})
     run_id = vm0.create_run([{"line": "x"}])

@@ -133,6 +133,10 @@ Status PrepareRun(const Preparation& preparation) {
 
 bool HasSpec(const supervisor::RunDir& dir) { return ::access(dir.spec().c_str(), F_OK) == 0; }
 
+bool IsUntidy(const supervisor::RunDir& dir) {
+  return ::access(dir.tmp().c_str(), F_OK) == 0 || ::access(dir.uid().c_str(), F_OK) == 0;
+}
+
 std::optional<FileId> SharedFolderOf(const agent::RunSpec& spec) {
   if (spec.workspace.mode != Workspace::Mode::kReadWrite) return std::nullopt;
   const auto id = FindFileId(spec.workspace.path);

@@ -36,6 +36,8 @@ struct Preparation {
 Status PrepareRun(const Preparation& preparation);
 
 bool HasSpec(const supervisor::RunDir& dir);
+// Whether something of a run is left that goes with its end: its /tmp, its uid.
+bool IsUntidy(const supervisor::RunDir& dir);
 // The folder that a run of which spec.json is there works on in place (:rw).
 std::optional<FileId> FindSharedFolder(const supervisor::RunDir& dir);
 // The same from its spec; nullopt for other modes and when there is no such folder.

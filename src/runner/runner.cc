@@ -37,7 +37,7 @@ std::set<std::string> FindLeftRuns(const std::filesystem::path& runs_dir) {
        entry.increment(error)) {
     const auto& path = entry->path();
     if (!RunId::Parse(path.filename().string())) continue;
-    if (const supervisor::RunDir dir(path); HasSpec(dir) || ReadRunUid(dir))
+    if (const supervisor::RunDir dir(path); HasSpec(dir) || IsUntidy(dir))
       ids.insert(path.filename().string());
   }
   if (error) Log("", runs_dir.string() + ": " + error.message());
