@@ -446,8 +446,11 @@ class World:
     @property
     def http(self):
         """Over the unix socket, with the administrator's token."""
-        path = os.path.join(self.data_dir, "server.sock")
-        return Http(lambda: _UnixConnection(path), lambda: self.token)
+        return Http(self.connect, lambda: self.token)
+
+    def connect(self):
+        """A connection to the server's unix socket."""
+        return _UnixConnection(os.path.join(self.data_dir, "server.sock"))
 
     @property
     def tcp(self):

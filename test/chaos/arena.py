@@ -3,16 +3,20 @@
 its processes."""
 
 import contextlib
+import functools
+import http.client
 import os
 import re
 import threading
 
+import power_loss
 import vm0
 import waits
 from gate import Gate
 from progress import Progress, watch_renames
 
 START_TRIES = 5
+DISK_MEGABYTES = 192
 
 
 class ServerDied(AssertionError):
@@ -22,10 +26,16 @@ class ServerDied(AssertionError):
 class Arena:
     """One world over many rounds."""
 
-    def __init__(self, root):
+    def __init__(self, root, kind):
+        """`kind`: "power" notes what a loss of power can take, "small disk" is on a disk that can
+        be filled, "plain" is faster than both."""
         self.world = vm0.World(root)
-        self.spools = os.path.join(root, "spools")
-        os.mkdir(self.spools)
+        self.kind = kind
+        if kind == "power":
+            power_loss.simulate(self.world)
+        elif kind == "small disk":
+            self.world.use_small_disk(DISK_MEGABYTES)
+        self._disk_is_full = False
         self._fault_folder = os.path.join(root, "faults")
         os.mkdir(self._fault_folder)
         self._fault_file = os.path.join(self._fault_folder, "armed")
@@ -38,9 +48,14 @@ class Arena:
         self._up = False
         self._down_on_purpose = set()
         self.server_peak_kb = 0
-        os.mkdir(self.world.data_dir, 0o700)
+        if kind != "small disk":
+            os.mkdir(self.world.data_dir, 0o700)
+        # On the same disk: second names of spools, directories that were moved away.
+        self.aside = os.path.join(self.world.data_dir, "aside")
+        os.mkdir(self.aside)
         self.gate = Gate(self.world.data_dir, self.progress.move)
         self.world.serve()
+        self.token = self.world.token
         self._stand()
         self.config_id = self.world.create_config()
 
@@ -120,7 +135,9 @@ class Arena:
                 except waits.Hang:
                     pid = self.world.server.process.pid
                     self.world.server.process.wait()
-                    if not self.has_fired(pid):
+                    if self._disk_is_full:
+                        self.empty_disk()  # which it needs some room of
+                    elif not self.has_fired(pid):
                         self.problems.append("the server does not start")
             else:
                 raise ServerDied(self.world.server.process.describe())
@@ -129,6 +146,25 @@ class Arena:
     def restart(self):
         self.kill_server()
         self.start()
+
+    def fill_disk(self, leave):
+        self._disk_is_full = True
+        self.world.disk.fill(leave)
+
+    def empty_disk(self):
+        with self._serving:
+            if self._disk_is_full:
+                self._disk_is_full = False
+                self.world.disk.empty()
+
+    def lose_power(self, rng):
+        """The machine dies, and boots again."""
+        with self._serving:
+            self._down_on_purpose.add(self.world.server.pid)
+            self._up = False
+            self.disarm()
+            power_loss.cut(self.world, rng)
+            self.start()
 
     def wait_moment(self):
         """Until something has moved, or a moment has passed."""
@@ -144,11 +180,12 @@ class Arena:
         self._note_peak(self.world.server.pid)
 
     def http(self, over_tcp=False):
-        """A client whose way leads through the gate."""
+        """A client whose way leads through the gate. It was given its token once, and keeps it."""
+        connect = self.world.connect
         if over_tcp:
-            return vm0.Http(lambda: vm0.http.client.HTTPConnection(
-                "127.0.0.1", self.gate.port, timeout=waits.HANG_SECONDS), lambda: self.world.token)
-        return self.world.http
+            connect = functools.partial(http.client.HTTPConnection, "127.0.0.1", self.gate.port,
+                                        timeout=waits.HANG_SECONDS)
+        return vm0.Http(connect, lambda: self.token)
 
     def abandon(self):
         """Ends its processes, and leaves its files."""

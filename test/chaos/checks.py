@@ -5,17 +5,23 @@ import collections
 import contextlib
 import os
 import re
+import shutil
+import signal
 import sqlite3
+import tempfile
 
-import vm0
 import waits
 from agents import line_of
 from readers import canonical
 
 BOUND_SECONDS = 20
 SERVER_PEAK_KB = 400_000
+DATABASE = ("vm0.db", "vm0.db-wal")
 LEFT_FILES = ("spec.json", "token", "spool", "uid", "tmp")
-KILLS_OF_AGENT = {"agent", "launcher", "inside", "supervisor"}
+# When power takes the removal back, and nobody can tell them from those that were left for people.
+COMES_BACK = ("spool", "token")
+KILLS_OF_SUPERVISOR = {"supervisor", "power"}
+KILLS_OF_AGENT = {"agent", "launcher", "inside", *KILLS_OF_SUPERVISOR}
 
 Stored = collections.namedtuple("Stored", "events ends run")
 
@@ -34,24 +40,38 @@ class Verdict:
             self.texts.append(f"{kind}: {text}")
 
 
-def read_store(arena, run_id):
-    path = os.path.join(arena.world.data_dir, "vm0.db")
+@contextlib.contextmanager
+def open_store(arena):
+    """The store as it is now, as a copy: SQLite can't open it on a small disk of others."""
+    pid = arena.world.server.pid
+    with tempfile.TemporaryDirectory(dir=arena.world.root) as folder:
+        waits.kill(pid, signal.SIGSTOP)
+        try:
+            for name in DATABASE:
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copy(os.path.join(arena.world.data_dir, name), folder)
+        finally:
+            waits.kill(pid, signal.SIGCONT)
+        with contextlib.closing(sqlite3.connect(os.path.join(folder, DATABASE[0]))) as database:
+            yield database
+
+
+def read_stored(arena, database, run_id):
     blob = bytes.fromhex(run_id.replace("-", ""))
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        events = database.execute("SELECT sequence, created_at, source, json FROM events "
-                                  "WHERE run_id = ? ORDER BY sequence", (blob,)).fetchall()
-        ends = database.execute("SELECT status, last_sequence, output_complete FROM run_ends "
-                                "WHERE run_id = ?", (blob,)).fetchall()
-    answer = arena.world.http.get(f"/api/agent/runs/{run_id}")
+    events = database.execute("SELECT sequence, created_at, source, json FROM events "
+                              "WHERE run_id = ? ORDER BY sequence", (blob,)).fetchall()
+    ends = database.execute("SELECT status, last_sequence, output_complete FROM run_ends "
+                            "WHERE run_id = ?", (blob,)).fetchall()
+    answer = arena.http().get(f"/api/agent/runs/{run_id}")
     return Stored(events, ends, answer.json if answer.status == 200 else None)
 
 
-def check_run(arena, run, verdict, unprepared_allowed):
+def check_run(arena, database, run, verdict, unprepared_allowed):
     """A run that has ended."""
     name = f"run {run.plan.name} ({run.run_id})"
     if run.refusal:
         verdict.found("wrong", f"{name}: {run.refusal}")
-    stored = read_store(arena, run.run_id)
+    stored = read_stored(arena, database, run.run_id)
     if stored.run is None:
         verdict.found("lost", f"{name} itself")
         return
@@ -59,7 +79,8 @@ def check_run(arena, run, verdict, unprepared_allowed):
     _check_numbers(name, stored, verdict)
     for reader in run.readers:
         _check_reader(name, reader, stored, verdict)
-    _check_spool(name, run, stored, verdict)
+    if "power" not in run.suffered:  # which takes from the spool what nobody was told
+        _check_spool(name, run, stored, verdict)
     _check_end(name, run, stored, verdict, unprepared_allowed)
     _check_marks(name, run, stored, verdict)
     if run.logs is not None:
@@ -142,7 +163,7 @@ def _check_end(name, run, stored, verdict, unprepared_allowed):
         allowed.add("failed")
     if status not in allowed:
         verdict.found("wrong", f"{name}: {status}, not {allowed}: {row.get('error')}")
-    if not complete and not run.suffered & {"supervisor"}:
+    if not complete and not run.suffered & KILLS_OF_SUPERVISOR:
         verdict.found("lost", f"{name}: its output is not complete: {row.get('error')}")
     ended_early = (status in ("cancelled", "timeout") or run.suffered & KILLS_OF_AGENT or
                    "startedAt" not in row)
@@ -188,6 +209,8 @@ def check_left(arena, runs, verdict):
     for run in runs:
         folder = arena.world.run_dir(run.run_id)
         for name in LEFT_FILES:
+            if "power" in run.suffered and name in COMES_BACK:
+                continue
             path = os.path.join(folder, name)
             try:
                 if os.path.isdir(folder):
@@ -234,9 +257,3 @@ def check_server(arena, verdict):
     for problem in arena.problems:
         verdict.found("wrong", problem)
     arena.problems.clear()
-
-
-def unfinished(arena):
-    """Ids of all runs of the world that have not ended."""
-    page = arena.world.http.get("/api/agent/runs?status=pending,running&limit=1000")
-    return [run["id"] for run in page.json["runs"] if run["status"] not in vm0.TERMINAL]

@@ -8,8 +8,7 @@ import signal
 
 import waits
 from agents import Stage
-
-DATABASE = ("vm0.db", "vm0.db-wal")
+from checks import DATABASE
 
 
 class Drama:
@@ -58,7 +57,7 @@ class ElderAttempt(Drama):
         if run is None:
             return
         folder = self.arena.world.run_dir(run.run_id)
-        os.rename(folder, f"{self.arena.spools}/{run.run_id}")
+        os.rename(folder, f"{self.arena.aside}/{run.run_id}")
         self.arena.restart()
         run.await_mark()
         waits.kill(elder, signal.SIGCONT)
@@ -101,7 +100,7 @@ class Restore(Drama):
 
     def play(self):
         self.arena.progress.await_all(lambda: all(run.is_held for run in self.runs))
-        backup = os.path.join(self.arena.spools, "backup")
+        backup = os.path.join(self.arena.aside, "backup")
         os.mkdir(backup)
         self.arena.kill_server()
         self._copy(self.arena.world.data_dir, backup)

@@ -8,6 +8,7 @@ import signal
 
 import vm0
 import waits
+from agents import seeded
 from gate import ACTIONS, DIRECTIONS, Trip
 from points import POINTS
 
@@ -16,13 +17,16 @@ Step = collections.namedtuple("Step", "due kind target detail")
 
 PROCESSES = ("server", "supervisor", "launcher", "inside", "agent")
 KINDS = {"kill": 30, "freeze": 14, "point": 30, "gate": 20, "stop_server": 5, "away": 8}
+# More, in worlds of some kinds.
+MORE_KINDS = {"power": {"lose_power": 40}, "small disk": {"full_disk": 40}, "plain": {}}
 
 
-def plan_faults(rng, runs, events):
+def plan_faults(rng, runs, events, world):
     """The steps of a round with so many runs and events."""
+    kinds = KINDS | MORE_KINDS[world]
     steps = []
-    for _ in range(rng.choice([1, 1, 2, 2, 3])):
-        kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
+    for _ in range(rng.choice([1, 2, 2, 3, 3, 4])):
+        kind = rng.choices(list(kinds), list(kinds.values()))[0]
         due = rng.randint(0, max(1, events - 1))
         steps += PLANNERS[kind](rng, due, rng.randrange(runs), events)
     return sorted(steps, key=lambda step: step.due)
@@ -68,8 +72,19 @@ def _plan_away(rng, due, run, events):
     return [Step(due, "take server away", run, None), Step(until, "bring server back", run, None)]
 
 
+def _plan_lose_power(rng, due, run, _):
+    return [Step(due, "lose power", run, rng.getrandbits(32))]
+
+
+def _plan_full_disk(rng, due, run, events):
+    until = due + rng.randint(1, max(2, events // 3))
+    leave = rng.choice([0, 0, 4096, 65536, 300_000])
+    return [Step(due, "fill disk", run, leave), Step(until, "empty disk", run, None)]
+
+
 PLANNERS = {"kill": _plan_kill, "freeze": _plan_freeze, "point": _plan_point, "gate": _plan_gate,
-            "stop_server": _plan_stop_server, "away": _plan_away}
+            "stop_server": _plan_stop_server, "away": _plan_away,
+            "lose_power": _plan_lose_power, "full_disk": _plan_full_disk}
 
 
 class Faults:
@@ -154,6 +169,22 @@ class Faults:
         self._arena.start()
         return False
 
+    def _fill(self, _, step):
+        self._arena.fill_disk(step.detail)
+        self.server_failed = True
+        return True
+
+    def _empty(self, *_):
+        self._arena.empty_disk()
+        return False
+
+    def _lose(self, _, step):
+        for run in self._runs:
+            run.lose_power()
+        self.frozen.clear()
+        self._arena.lose_power(seeded(step.detail))
+        return True
+
     # Fault points
 
     def _point(self, spec, step):
@@ -210,6 +241,7 @@ class Faults:
             waits.kill(pid, signal.SIGCONT)
         self.frozen.clear()
         self._arena.gate.release()
+        self._arena.empty_disk()
         self.attend(1)
         self._arena.start()
 

@@ -115,7 +115,11 @@ class LogsReader:
     """`vm0 logs -f --raw`. It gives up when the server is away for long, which is no fault."""
 
     def __init__(self, arena, run_id):
-        self._process = arena.world.start("logs", run_id, "-f", "--raw")
+        # Named, so that it starts no server of its own while ours is away.
+        server = {"VM0_API_URL": f"http://127.0.0.1:{arena.gate.port}",
+                  "VM0_TOKEN": arena.token}
+        self._process = arena.world.start("logs", run_id, "-f", "--raw", env=server,
+                                          own_data_dir=False)
 
     def finish(self):
         """Its output and exit code."""

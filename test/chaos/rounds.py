@@ -3,7 +3,7 @@
 
 import waits
 from agents import AgentPlan, seeded
-from checks import Verdict, check_left, check_run, check_server
+from checks import Verdict, check_left, check_run, check_server, open_store
 from dramas import DRAMAS
 from faults import Faults, plan_faults
 from runs import Run
@@ -23,7 +23,8 @@ class Round:
         if drama:
             for plan in plans:
                 drama.suit(plan, rng)
-        self.steps = [] if drama else plan_faults(rng, len(plans), events)
+        self.steps = [] if drama else plan_faults(
+            rng, len(plans), events, arena.kind)
         self._arena = arena
         self.runs = [Run(arena, plan, seeded(seed, plan.name)) for plan in plans]
         self.faults = Faults(arena, self.runs)
@@ -63,8 +64,9 @@ class Round:
             verdict.found("stuck", f"run {run.plan.name} ({run.run_id}) does not end "
                           f"within {waits.HANG_SECONDS} s")
         self.faults.end()  # what fired in the meantime
-        for run in ended:
-            check_run(self._arena, run, verdict, self.faults.server_failed)
+        with open_store(self._arena) as database:
+            for run in ended:
+                check_run(self._arena, database, run, verdict, self.faults.server_failed)
         check_left(self._arena, ended, verdict)
         check_server(self._arena, verdict)
         for run in self.runs:

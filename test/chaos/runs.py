@@ -12,6 +12,7 @@ import readers
 import waits
 from agents import MARK
 
+PAGES = ([1, 7, 100, 1000], [25, 100, 1000])  # events a page; for runs of many events
 AGENT_SOURCES = ("agent", "stdout", "stderr")
 
 
@@ -112,7 +113,7 @@ class Run:
             follow = self._let_on if number == 0 else self._ignore
             ended = self._end if number == 0 else self._ignore
             reader = readers.Reader(self.arena, run_id, follow, ended,
-                                    limit=rng.choice([1, 7, 100, 1000]),
+                                    limit=rng.choice(PAGES[self.plan.events > 100]),
                                     over_tcp=rng.random() < 0.5)
             self.readers.append(reader)
 
@@ -153,6 +154,11 @@ class Run:
     def is_held(self):
         return self.run_id is not None and self._stage == self._hold and self._stage_is_seen()
 
+    def lose_power(self):
+        """Its processes die with the machine, and so does a client that shows it."""
+        self.suffered.add("power")
+        self.logs = None
+
     def await_mark(self):
         """Until an agent was started for it."""
         waits.wait_path(self.mark)
@@ -177,7 +183,7 @@ class Run:
         with contextlib.suppress(OSError):
             inode = os.stat(path).st_ino
             if inode not in self._spools:
-                kept = os.path.join(self.arena.spools, f"{self.plan.name}.{len(self._spools)}")
+                kept = os.path.join(self.arena.aside, f"{self.plan.name}.{len(self._spools)}")
                 os.link(path, kept)
                 self._spools[inode] = kept
 
