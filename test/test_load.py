@@ -51,7 +51,7 @@ BOXED_RUNS = 200
 
 @pytest.mark.guard(600)
 def test_two_hundred_boxed_runs_at_once_work(vm0):
-    vm0.serve(binary=os.environ.get("VM0_LOAD_BINARY"))
+    vm0.serve("--max-concurrent", BOXED_RUNS, binary=os.environ.get("VM0_LOAD_BINARY"))
     # Each waits until all of them are there.
     config_id = vm0.create_config(
         command=["/bin/sh", "-c", "mkfifo go; echo up; read word <go; echo $word"],

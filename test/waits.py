@@ -350,14 +350,14 @@ class VirtualClock:
             return sorted(c.role for c in self._clients)
 
     @contextlib.contextmanager
-    def flow(self):
-        """Lets time flow at its usual speed meanwhile: for what comes after a jump (kept
+    def flow(self, speed=1):
+        """Lets time flow at its usual speed, or so many times faster, meanwhile: for what comes after a jump (kept
         connections that have ended, retries), when no test depends on when."""
         stop = threading.Event()
 
         def run():
             while not stop.wait(0.02):
-                self.advance(0.02)
+                self.advance(0.02 * speed)
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         try:

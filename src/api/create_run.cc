@@ -126,7 +126,7 @@ Status CheckHostScope(const RunRequest& request, const agent::Config& config,
 
 // Nothing of ours runs, so what says how to run has no meaning.
 Status CheckExternal(const RunRequest& request) {
-  const std::array<std::pair<std::string_view, bool>, 8> named = {{
+  const std::array<std::pair<std::string_view, bool>, 9> named = {{
       {"workspace", request.workspace.has_value()},
       {"binary", request.binary.has_value()},
       {"secrets", !request.secrets.empty()},
@@ -134,6 +134,7 @@ Status CheckExternal(const RunRequest& request) {
       {"network", request.network.has_value()},
       {"allow", request.allow.has_value()},
       {"timeout", request.timeout.has_value()},
+      {"maxAttempts", request.max_attempts.has_value()},
       {"partial", request.partial},
   }};
   for (const auto& [name, given] : named) {
@@ -226,9 +227,10 @@ Status CheckSupervised(const RunRequest& request, const agent::Config& config,
   return CheckProgram(request, config, adapter);
 }
 
-run::NewRun ToNewRun(const ChosenAgent& chosen, const agent::RunSpec& spec,
-                     store::Secrets secrets) {
+run::NewRun ToNewRun(const RunRequest& request, const ChosenAgent& chosen,
+                     const agent::RunSpec& spec, store::Secrets secrets) {
   run::NewRun run;
+  run.max_attempts = request.max_attempts.value_or(run::kDefaultMaxAttempts);
   run.agent_config_id = chosen.config_id;
   run.agent_name = chosen.config.name;
   run.provider = spec.provider;
@@ -261,12 +263,12 @@ Result<run::NewRun> MakeRun(const RunRequest& request, const ChosenAgent& chosen
   if (spec.sandbox == kExternalSandbox) {
     VM0_TRY(CheckExternal(request));
     // Nobody will ask for them.
-    return ToNewRun(chosen, spec, {});
+    return ToNewRun(request, chosen, spec, {});
   }
   VM0_TRY(CheckSupervised(request, config, *adapter, policy, sandbox.can, spec));
   variables.environment = spec.environment;
   VM0_TRY(CheckCredential(*adapter, variables));
-  return ToNewRun(chosen, spec, std::move(variables.secrets));
+  return ToNewRun(request, chosen, spec, std::move(variables.secrets));
 }
 
 }  // namespace vm0::api

@@ -27,6 +27,10 @@ ObjectWriter& ObjectWriter::Number(std::string_view name, std::int64_t value) {
   return Raw(name, std::to_string(value));
 }
 
+ObjectWriter& ObjectWriter::NumberIf(std::string_view name, std::optional<std::int64_t> value) {
+  return value ? Number(name, *value) : *this;
+}
+
 ObjectWriter& ObjectWriter::Bool(std::string_view name, bool value) {
   return Raw(name, value ? "true" : "false");
 }

@@ -18,6 +18,7 @@ class ObjectWriter {
   // The …If ones leave an absent value out.
   ObjectWriter& TextIf(std::string_view name, const std::optional<std::string>& value);
   ObjectWriter& Number(std::string_view name, std::int64_t value);
+  ObjectWriter& NumberIf(std::string_view name, std::optional<std::int64_t> value);
   ObjectWriter& Bool(std::string_view name, bool value);
   ObjectWriter& Time(std::string_view name, WallTime value);
   ObjectWriter& TimeIf(std::string_view name, const std::optional<WallTime>& value);

@@ -37,6 +37,7 @@ constexpr Route kRoutes[] = {
     {"GET",    "/api/webhooks/agent/control",    Access::kWebhook, GetControl},
     {"POST",   "/api/webhooks/agent/complete",   Access::kWebhook, PostComplete},
     {"POST",   "/api/runner/claim",              Access::kRunner,  PostClaim},
+    {"POST",   "/api/runner/release",            Access::kRunner,  PostRelease},
     {"GET",    "/api/runner/runs",               Access::kRunner,  ListUnfinished},
     {"POST",   "/api/tokens",                    Access::kAdmin,   PostToken},
     {"GET",    "/api/tokens",                    Access::kUser,    ListTokens},

@@ -7,6 +7,7 @@
 #include "api/inputs.h"
 #include "base/host_rule.h"
 #include "base/text.h"
+#include "run/runs.h"
 
 namespace vm0::api {
 namespace {
@@ -167,6 +168,8 @@ Status ReadBox(const json::object& body, RunRequest& request) {
   VM0_TRY(ReadAllow(body, request));
   VM0_ASSIGN(const auto timeout, IntWithin(body, "timeout", 1, agent::kMaxTimeout.count()));
   if (timeout) request.timeout = Seconds(*timeout);
+  VM0_ASSIGN(const auto attempts, IntWithin(body, "maxAttempts", 1, run::kMostAttempts));
+  if (attempts) request.max_attempts = static_cast<int>(*attempts);
   return {};
 }
 
@@ -184,10 +187,10 @@ Result<RunRequest> ParseRunRequest(const json::object& body) {
   RunRequest request;
   VM0_TRY(ReadAgent(body, request));
   VM0_TRY(ReadPrompt(body, request));
-  VM0_TRY(
-      RefuseUnknownFields(body, {"agentConfigId", "agent", "prompt", "env", "dynamicVars",
-                                 "secrets", "storedSecrets", "vars", "configSecrets", "workspace",
-                                 "timeout", "sandbox", "network", "allow", "binary", "partial"}));
+  VM0_TRY(RefuseUnknownFields(
+      body, {"agentConfigId", "agent", "prompt", "env", "dynamicVars", "secrets", "storedSecrets",
+             "vars", "configSecrets", "workspace", "timeout", "maxAttempts", "sandbox", "network",
+             "allow", "binary", "partial"}));
   VM0_TRY(ReadVariables(body, request));
   VM0_TRY(ReadReferences(body, request));
   VM0_TRY(ReadWorkspace(body, request));

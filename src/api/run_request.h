@@ -34,6 +34,7 @@ struct RunRequest {
   std::optional<std::string> network;
   std::optional<std::vector<std::string>> allow;
   std::optional<std::string> binary;
+  std::optional<int> max_attempts;
   bool partial = false;
 };
 

@@ -90,6 +90,9 @@ void WriteSpec(ObjectWriter& body, const store::Run& run, const agent::RunSpec& 
 
 void WriteProgress(ObjectWriter& body, const store::Run& run) {
   body.Number("attempt", run.attempt);
+  // An external run has no attempts to fail.
+  if (!run.external) body.Number("maxAttempts", run.max_attempts);
+  body.TextIf("lastFailure", run.last_failure);
   if (!run.machine.empty()) body.Text("machine", run.machine);
   body.TimeIf("cancelRequestedAt", run.cancel_requested_at).Time("createdAt", run.created_at);
   body.TimeIf("startedAt", run.started_at).TimeIf("completedAt", run.completed_at);
@@ -98,13 +101,13 @@ void WriteProgress(ObjectWriter& body, const store::Run& run) {
 
 }  // namespace
 
-std::string FormatListedRun(const store::Run& run) {
+std::string FormatListedRun(const store::Run& run, std::optional<std::int64_t> place) {
   const std::string id = run.id.ToString();
   const std::string_view prompt = FirstCharacters(run.prompt, kListedPromptCharacters);
   ObjectWriter body;
   body.Text("id", id).Text("runId", id).Text("agentName", run.agent_name);
   body.Text("provider", run.provider).Text("status", store::NameOf(run.status));
-  body.Text("prompt", prompt);
+  body.NumberIf("queuePosition", place).Text("prompt", prompt);
   if (prompt.size() < run.prompt.size()) body.Bool("promptCut", true);
   body.Time("createdAt", run.created_at).TimeIf("startedAt", run.started_at);
   body.TimeIf("completedAt", run.completed_at).TextIf("error", run.error);
@@ -112,7 +115,7 @@ std::string FormatListedRun(const store::Run& run) {
 }
 
 Result<std::string> FormatRun(const store::Run& run, const std::vector<std::string>& secret_names,
-                              std::int64_t last_sequence) {
+                              std::int64_t last_sequence, std::optional<std::int64_t> place) {
   const auto object = ParseJsonObject(run.spec, "the run's spec");
   if (!object) return Fail(Code::kIo, object.error().message);
   const auto spec = agent::ParseRunSpec(*object);
@@ -126,7 +129,7 @@ Result<std::string> FormatRun(const store::Run& run, const std::vector<std::stri
   if (run.agent_config_id) body.Text("agentConfigId", run.agent_config_id->ToString());
   body.Text("agentName", run.agent_name).Text("provider", run.provider);
   body.Text("dialect", run.dialect).Text("status", store::NameOf(run.status));
-  body.Text("prompt", run.prompt);
+  body.NumberIf("queuePosition", place).Text("prompt", run.prompt);
   WriteSpec(body, run, *spec, usage);
   body.Texts("secrets", secret_names);
   WriteProgress(body, run);

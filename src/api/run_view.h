@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,12 @@
 namespace vm0::api {
 
 // A run in a list. A prompt of more than 1,000 characters is cut, and "promptCut":true says so.
-std::string FormatListedRun(const store::Run& run);
+// `place`: in the queue, if it is there.
+std::string FormatListedRun(const store::Run& run, std::optional<std::int64_t> place);
 
 // A run with all that is known about it. `secret_names`: of its secrets while they are kept.
 // kIo when the stored spec can't be read.
 Result<std::string> FormatRun(const store::Run& run, const std::vector<std::string>& secret_names,
-                              std::int64_t last_sequence);
+                              std::int64_t last_sequence, std::optional<std::int64_t> place);
 
 }  // namespace vm0::api

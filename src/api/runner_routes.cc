@@ -11,11 +11,11 @@ namespace {
 
 constexpr std::size_t kMaxMachineSize = 255;
 constexpr std::int64_t kMaxWaitSeconds = 60;
+constexpr std::size_t kMaxReasonBytes = 4096;
 
 struct ClaimRequest {
   std::string machine;
   Seconds wait{0};
-  std::optional<RunId> run;
 };
 
 Result<std::string> CheckMachine(const std::optional<std::string>& machine) {
@@ -28,16 +28,34 @@ Result<std::string> CheckMachine(const std::optional<std::string>& machine) {
 Result<ClaimRequest> ParseClaim(const http::Request& request) {
   VM0_ASSIGN(const json::object body, ParseBody(request));
   VM0_TRY(CheckVersion(body));
+  VM0_TRY(RefuseUnknownFields(body, {"v", "machine", "wait"}));
   ClaimRequest claim;
   VM0_ASSIGN(const std::optional<std::string> machine, StringField(body, "machine"));
   VM0_ASSIGN(claim.machine, CheckMachine(machine));
   VM0_ASSIGN(const std::optional<std::int64_t> wait, IntWithin(body, "wait", 0, kMaxWaitSeconds));
   claim.wait = Seconds(wait.value_or(0));
-  VM0_ASSIGN(const std::optional<std::string> run, StringField(body, "runId"));
-  if (run) {
-    VM0_ASSIGN(claim.run, ParseRunId(*run));
-  }
   return claim;
+}
+
+Result<run::Release> ParseRelease(const http::Request& request) {
+  VM0_ASSIGN(const json::object body, ParseBody(request));
+  VM0_TRY(CheckVersion(body));
+  run::Release release;
+  VM0_ASSIGN(const std::optional<std::string> machine, StringField(body, "machine"));
+  VM0_ASSIGN(release.machine, CheckMachine(machine));
+  VM0_ASSIGN(const std::optional<std::string> run, StringField(body, "runId"));
+  if (!run) return Fail(Code::kBadRequest, "Missing runId");
+  VM0_ASSIGN(release.run, ParseRunId(*run));
+  VM0_ASSIGN(const std::optional<std::int64_t> attempt,
+             IntWithin(body, "attempt", 1, run::kMostAttempts));
+  if (!attempt) return Fail(Code::kBadRequest, "Missing attempt");
+  release.attempt = static_cast<int>(*attempt);
+  VM0_ASSIGN(const std::optional<std::string> reason, StringField(body, "reason"));
+  if (!reason || reason->empty()) return Fail(Code::kBadRequest, "Missing reason");
+  if (reason->size() > kMaxReasonBytes)
+    return Fail(Code::kBadRequest, "reason must be at most 4096 bytes");
+  release.reason = *reason;
+  return release;
 }
 
 http::Response ClaimedResponse(const run::Claimed& claimed) {
@@ -66,16 +84,19 @@ asio::awaitable<Result<std::optional<run::Claimed>>> ClaimNext(Call& call,
 
 asio::awaitable<Result<Answer>> PostClaim(Call& call) {
   VM0_CO_ASSIGN(const ClaimRequest request, ParseClaim(call.request()));
-  if (request.run) {
-    const Result<run::Claimed> claimed =
-        co_await call.context.parts.runs.Reclaim(request.machine, *request.run);
-    if (!claimed) co_return Fail(claimed.error());
-    co_return ClaimedResponse(*claimed);
-  }
   const Result<std::optional<run::Claimed>> claimed = co_await ClaimNext(call, request);
   if (!claimed) co_return Fail(claimed.error());
   if (!*claimed) co_return http::Response{.status = 204, .headers = {}, .body = {}};
   co_return ClaimedResponse(**claimed);
+}
+
+asio::awaitable<Result<Answer>> PostRelease(Call& call) {
+  VM0_CO_ASSIGN(run::Release release, ParseRelease(call.request()));
+  const Result<store::Run> run = co_await call.context.parts.runs.GiveBack(std::move(release));
+  if (!run) co_return Fail(run.error());
+  ObjectWriter body;
+  body.Bool("ok", true).Text("status", store::NameOf(run->status));
+  co_return JsonResponse(200, body.Take());
 }
 
 asio::awaitable<Result<Answer>> ListUnfinished(Call& call) {

@@ -13,10 +13,6 @@ using testing::HasSubstr;
 const std::string kClaim = "/api/runner/claim";
 const std::string kMachine = R"({"v":1,"machine":"m"})";
 
-std::string ByName(const std::string& id, const std::string& machine = "m") {
-  return R"({"v":1,"machine":")" + machine + R"(","runId":")" + id + "\"}";
-}
-
 TEST(ProtocolRow, ClaimPending_GivesTheSpecOfTheOldestRun) {
   Stack stack;
   const std::string first = stack.CreateRun();
@@ -76,31 +72,75 @@ TEST(Claim, EndsWhenTheServerStops) {
   EXPECT_EQ(stack.Finish(claim).status, 204);
 }
 
-TEST(ProtocolRow, ClaimNamedUnstarted_IsANewAttempt) {
+const std::string kRelease = "/api/runner/release";
+
+std::string ReleaseOf(const std::string& id, int attempt = 1, const std::string& machine = "m") {
+  return R"({"v":1,"machine":")" + machine + R"(","runId":")" + id + R"(","attempt":)" +
+         std::to_string(attempt) + R"(,"reason":"exit code 7"})";
+}
+
+TEST(ProtocolRow, ReleaseUnstarted_ShowsTheRunAsPendingAndWhyItIsAgain) {
   Stack stack;
   const Stack::ClaimedRun run = stack.Claim();
-  const Reply again = stack.Post(kClaim, ByName(run.id), stack.admin);
-  EXPECT_EQ(again.status, 200);
+  EXPECT_THAT(stack.Post(kRelease, ReleaseOf(run.id, 1, "other"), stack.admin),
+              IsError(409, "CONFLICT"));
+  const Reply reply = stack.Post(kRelease, ReleaseOf(run.id), stack.admin);
+  EXPECT_EQ(reply.body, R"({"ok":true,"status":"pending"})");
+  const Reply shown = stack.Get("/api/agent/runs/" + run.id, stack.alice);
+  EXPECT_EQ(shown.text("status"), "pending");
+  EXPECT_EQ(shown.text("lastFailure"), "exit code 7");
+  EXPECT_FALSE(shown.object().contains("machine"));
+  EXPECT_FALSE(shown.object().contains("queuePosition"));  // not in the queue yet
+  stack.Advance(run::kFirstPause);
+  stack.RunUntil([&] {
+    return stack.Get("/api/agent/runs/" + run.id, stack.alice).object().contains("queuePosition");
+  });
+  const Reply again = stack.Post(kClaim, kMachine, stack.admin);
   EXPECT_EQ(again.object().at("attempt"), 2);
   EXPECT_NE(again.text("token"), run.token);
-  EXPECT_THAT(stack.Post(kClaim, ByName(run.id, "other"), stack.admin), IsError(409, "CONFLICT"));
 }
 
-TEST(ProtocolRow, ClaimNamedStarted_IsAConflict) {
+TEST(ProtocolRow, ReleaseStarted_IsAConflict) {
   Stack stack;
   const Stack::ClaimedRun run = stack.ClaimAndStart();
-  EXPECT_THAT(stack.Post(kClaim, ByName(run.id), stack.admin), IsError(409, "CONFLICT"));
+  EXPECT_THAT(stack.Post(kRelease, ReleaseOf(run.id), stack.admin), IsError(409, "CONFLICT"));
 }
 
-TEST(ProtocolRow, ClaimThirdFailure_FailsTheRun) {
+TEST(ProtocolRow, ReleaseLast_FailsTheRun) {
   Stack stack;
-  const Stack::ClaimedRun run = stack.Claim();
-  EXPECT_EQ(stack.Post(kClaim, ByName(run.id), stack.admin).status, 200);
-  EXPECT_EQ(stack.Post(kClaim, ByName(run.id), stack.admin).status, 200);
-  EXPECT_THAT(stack.Post(kClaim, ByName(run.id), stack.admin), IsError(410, "RUN_ENDED"));
-  const Reply shown = stack.Get("/api/agent/runs/" + run.id, stack.alice);
-  EXPECT_EQ(shown.text("status"), "failed");
-  EXPECT_EQ(shown.text("error"), "supervisor could not be started");
+  const std::string body =
+      R"({"agent":"tester","prompt":"p","sandbox":"none","network":"full","maxAttempts":1})";
+  stack.CreateRun();  // makes the config
+  stack.Post(kClaim, kMachine, stack.admin);
+  const std::string id = stack.Post("/api/agent/runs", body, stack.alice).text("runId");
+  stack.Post(kClaim, kMachine, stack.admin);
+  const Reply reply = stack.Post(kRelease, ReleaseOf(id), stack.admin);
+  EXPECT_EQ(reply.body, R"({"ok":true,"status":"failed"})");
+  const Reply shown = stack.Get("/api/agent/runs/" + id, stack.alice);
+  EXPECT_EQ(shown.text("error"), "the supervisor could not be started: exit code 7");
+  EXPECT_EQ(shown.object().at("maxAttempts"), 1);
+}
+
+TEST(Release, NamesTheFieldThatIsWrong) {
+  Stack stack;
+  const std::string run = R"({"machine":"m","runId":"019a0000-0000-7000-8000-000000000001")";
+  const std::pair<std::string, const char*> cases[] = {
+      {R"({"v":1})", "Missing machine"},
+      {R"({"machine":"m"})", "Missing runId"},
+      {R"({"machine":"m","runId":"x"})", "Invalid run id"},
+      {run + "}", "Missing attempt"},
+      {run + R"(,"attempt":0,"reason":"x"})", "attempt must be"},
+      {run + R"(,"attempt":1})", "Missing reason"},
+      {run + R"(,"attempt":1,"reason":""})", "Missing reason"},
+      {run + R"(,"attempt":1,"reason":")" + std::string(4097, 'x') + "\"}", "at most 4096"},
+      {R"({"v":2,"machine":"m"})", "version"},
+  };
+  for (const auto& [body, message] : cases) {
+    const Reply reply = stack.Post(kRelease, body, stack.admin);
+    EXPECT_THAT(reply, IsError(400, "BAD_REQUEST")) << body;
+    EXPECT_THAT(reply.message(), HasSubstr(message)) << body;
+  }
+  EXPECT_EQ(stack.Post(kRelease, "{}", stack.alice).status, 403);
 }
 
 TEST(Claim, NamesTheFieldThatIsWrong) {
@@ -122,8 +162,6 @@ TEST(Claim, NamesTheFieldThatIsWrong) {
     EXPECT_THAT(reply, IsError(400, "BAD_REQUEST")) << each.body;
     EXPECT_THAT(reply.message(), HasSubstr(each.message)) << each.body;
   }
-  EXPECT_THAT(stack.Post(kClaim, ByName("00000000-0000-0000-0000-000000000000"), stack.admin),
-              IsError(404, "NOT_FOUND"));
 }
 
 TEST(UnfinishedRuns, AreThoseOfTheMachine) {
@@ -242,12 +280,12 @@ TEST(Control, OfAnEndedRunSaysEndAndCloses) {
   EXPECT_THAT(control.text, testing::StartsWith("event: end\n"));
 }
 
-TEST(Control, ClosesWhenANewerAttemptIsClaimed) {
+TEST(Control, ClosesWhenTheAttemptIsGivenBack) {
   Stack stack;
   const Stack::ClaimedRun run = stack.Claim();
   ControlStream control(stack, run.token);
   stack.RunUntil([&] { return stack.feed->waiting_readers() == 1; });
-  ASSERT_EQ(stack.Post(kClaim, ByName(run.id), stack.admin).status, 200);
+  ASSERT_EQ(stack.Post(kRelease, ReleaseOf(run.id), stack.admin).status, 200);
   stack.RunUntil([&] { return control.ended; });
   EXPECT_EQ(control.text, "");
   EXPECT_THAT(stack.Get("/api/webhooks/agent/control", run.token), IsError(410, "SUPERSEDED"));

@@ -111,6 +111,14 @@ Result<store::RunFilter> ParseFilter(const Call& call) {
   return filter;
 }
 
+// The places of the caller's runs, where one of these may have one.
+Result<run::QueuePlaces> PlacesOf(const Call& call, const std::vector<store::Run>& runs) {
+  const bool has_pending = std::ranges::any_of(
+      runs, [](const store::Run& run) { return run.status == store::RunStatus::kPending; });
+  if (!has_pending) return run::QueuePlaces();
+  return run::QueuePlaces::Of(call.reader().runs, call.principal.user_id);
+}
+
 std::string_view CancelMessage(const store::Run& run) {
   if (run.status == store::RunStatus::kCancelled) return "Run cancelled successfully";
   if (store::IsTerminal(run.status)) return "Run had already ended";
@@ -137,10 +145,11 @@ asio::awaitable<Result<Answer>> PostRun(Call& call) {
 asio::awaitable<Result<Answer>> ListRuns(Call& call) {
   VM0_CO_ASSIGN(const store::RunFilter filter, ParseFilter(call));
   VM0_CO_ASSIGN(const std::vector<store::Run> runs, call.reader().runs.ListRuns(filter));
+  VM0_CO_ASSIGN(const run::QueuePlaces places, PlacesOf(call, runs));
   std::string list = "[";
   for (const store::Run& run : runs) {
     if (list.size() > 1) list += ',';
-    list += FormatListedRun(run);
+    list += FormatListedRun(run, places.PlaceOf(run.id));
   }
   ObjectWriter body;
   body.Raw("runs", list + "]");
@@ -156,7 +165,8 @@ asio::awaitable<Result<Answer>> GetRun(Call& call) {
     for (const auto& [name, value] : secrets)
       if (!store::IsMaskedOnly(name)) secret_names.push_back(name);
   }
-  VM0_CO_ASSIGN(std::string body, FormatRun(run, secret_names, last));
+  VM0_CO_ASSIGN(const run::QueuePlaces places, PlacesOf(call, {run}));
+  VM0_CO_ASSIGN(std::string body, FormatRun(run, secret_names, last, places.PlaceOf(run.id)));
   co_return JsonResponse(200, std::move(body));
 }
 

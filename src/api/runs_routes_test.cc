@@ -335,5 +335,38 @@ TEST(ProtocolRow, CancelEnded_SaysHowItEnded) {
             R"({"id":")" + run.id + R"(","status":"completed","message":"Run had already ended"})");
 }
 
+TEST(ProtocolRow, CreateOverLimit_IsRefusedWithTheReferencesTextUntilARunEnds) {
+  Stack stack({.limits = {.unfinished_per_user = 1}});
+  const std::string id = stack.CreateRun();
+  const Reply refused = stack.Post("/api/agent/runs", std::string(kTesterRun), stack.alice);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.body,
+            R"({"error":{"message":"You have reached the concurrent agent run limit. Please wait )"
+            R"(for your current run to complete before starting a new one.",)"
+            R"("code":"TOO_MANY_REQUESTS"}})");
+  stack.Post("/api/agent/runs/" + id + "/cancel", "", stack.alice);
+  stack.CreateRun();
+}
+
+TEST(Queue, IsShownInTheListAndInTheRunWhileItWaits) {
+  Stack stack;
+  const std::string first = stack.CreateRun();
+  stack.Advance(Millis(1));
+  const std::string second = stack.CreateRun();
+  const auto place = [&](const std::string& id) {
+    const json::object run = stack.Get("/api/agent/runs/" + id, stack.alice).object();
+    return run.contains("queuePosition") ? run.at("queuePosition").as_int64() : 0;
+  };
+  EXPECT_EQ(place(first), 1);
+  EXPECT_EQ(place(second), 2);
+  const json::object list = stack.Get("/api/agent/runs", stack.alice).object();
+  const json::array& runs = list.at("runs").as_array();
+  EXPECT_EQ(runs.at(0).at("queuePosition"), 2);
+  EXPECT_EQ(runs.at(1).at("queuePosition"), 1);
+  stack.Post("/api/runner/claim", R"({"v":1,"machine":"m"})", stack.admin);
+  EXPECT_EQ(place(first), 0);
+  EXPECT_EQ(place(second), 1);
+}
+
 }  // namespace
 }  // namespace vm0::api

@@ -38,6 +38,7 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 struct StackOptions {
   Unsandboxed unsandboxed = Unsandboxed::kAllowed;
   bool can_hand_over = true;
+  run::QueueLimits limits = {};
 };
 
 class Stack {

@@ -37,7 +37,8 @@ Stack::Stack(StackOptions options) {
   database = *store::OpenSqlite((dir / "vm0.db").string(), loop.get_executor());
   box = *store::SecretBox::Open(dir / "secret.key");
   feed = std::make_unique<feed::Feed>(*database, clock);
-  runs = std::make_unique<run::Runs>(*database, clock, *box, [this](RunId id) { feed->Wake(id); });
+  runs = std::make_unique<run::Runs>(
+      *database, clock, *box, [this](RunId id) { feed->Wake(id); }, options.limits);
   ApiOptions api_options;
   api_options.version = "9.9.9";
   api_options.host_names = {"127.0.0.1", "localhost", "[::1]"};

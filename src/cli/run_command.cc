@@ -14,11 +14,14 @@
 #include "cli/parse_arguments.h"
 #include "cli/run_output.h"
 #include "cli/run_request.h"
+#include "cli/run_table.h"
 
 namespace vm0::cli {
 namespace {
 
 using term::Style;
+
+constexpr Seconds kMoment{1};
 
 // One `vm0 run`, from the look-up of the agent to the exit code. Two coroutines on one loop: Main
 // follows the run, Watch obeys signals.
@@ -38,6 +41,8 @@ class RunSession {
   asio::awaitable<Status> Create(RunRequest request);
   asio::awaitable<int> Follow();
   asio::awaitable<void> Cancel();
+  // Says at which place the run waits, if it has not been started within a moment.
+  asio::awaitable<void> SayWaiting();
   int ReportEnd(const client::RunState& run);
   void SayWorkspace();
   // Leaves a run that goes on.
@@ -50,6 +55,7 @@ class RunSession {
   std::string run_id_;  // empty before the run was created
   bool creating_ = false;
   bool interrupted_ = false;
+  bool is_under_way_ = false;  // an event or a status has shown that it does not wait any more
 };
 
 asio::awaitable<int> RunSession::Main() {
@@ -102,8 +108,10 @@ asio::awaitable<int> RunSession::Follow() {
   EventStream stream(session_, run_id_, 0, options_.poll);
   RunOutput shown(output_, options_.show, options_.partial ? Text::kPieces : Text::kWhole,
                   Selection::kAll);
+  asio::co_spawn(session_.loop(), SayWaiting(), asio::detached);
   for (;;) {
     auto page = co_await stream.Follow();
+    is_under_way_ = true;
     if (!page) co_return ReportRunError(output_, run_id_, "Run failed", page.error());
     Status written = co_await shown.Show(*page);
     const bool is_end = !page->has_more && page->run.is_terminal();
@@ -111,6 +119,18 @@ asio::awaitable<int> RunSession::Follow() {
     if (!written) co_return ExitOfPrinting(output_, written);
     if (is_end) co_return ReportEnd(page->run);
   }
+}
+
+asio::awaitable<void> RunSession::SayWaiting() {
+  co_await os::Sleep(session_.clock(), kMoment);
+  if (is_under_way_) co_return;
+  const std::string id = run_id_;
+  const auto get = [id](client::UserClient& api) { return api.GetRun(id); };
+  const auto run = co_await session_.connection().Call<json::object>(get);
+  if (!run || is_under_way_) co_return;
+  const auto place = IntField(*run, "queuePosition");
+  if (place && *place)
+    output_.SayDim("Waiting in the queue: " + FormatOrdinal(**place) + " in line");
 }
 
 int RunSession::ReportEnd(const client::RunState& run) {

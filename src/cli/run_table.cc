@@ -17,7 +17,25 @@ std::string TextOf(const json::object& object, std::string_view name) {
   return std::string(StringMember(object, name).value_or(""));
 }
 
+// "pending (3rd)" with its place in the queue.
+std::string StatusOf(const json::object& run) {
+  std::string status = TextOf(run, "status");
+  const auto place = IntField(run, "queuePosition");
+  if (place && *place) status += " (" + FormatOrdinal(**place) + ")";
+  return status;
+}
+
 }  // namespace
+
+std::string FormatOrdinal(std::int64_t number) {
+  const std::int64_t last = number % 10;
+  const bool is_teen = number / 10 % 10 == 1;
+  std::string_view ending = "th";
+  if (last == 1 && !is_teen) ending = "st";
+  if (last == 2 && !is_teen) ending = "nd";
+  if (last == 3 && !is_teen) ending = "rd";
+  return std::to_string(number) + std::string(ending);
+}
 
 std::string FormatTable(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::vector<std::string>> cells = rows;
@@ -56,7 +74,7 @@ std::string FormatRuns(const json::array& runs, WallTime now) {
   for (const auto& run : runs) {
     if (!run.is_object()) continue;
     const json::object& object = run.get_object();
-    rows.push_back({TextOf(object, "id"), TextOf(object, "agentName"), TextOf(object, "status"),
+    rows.push_back({TextOf(object, "id"), TextOf(object, "agentName"), StatusOf(object),
                     FormatAge(TextOf(object, "createdAt"), now),
                     term::Truncate(TextOf(object, "prompt"), kPromptWidth)});
   }

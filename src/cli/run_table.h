@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ std::string FormatTable(const std::vector<std::vector<std::string>>& rows);
 
 // The runs of GET /api/agent/runs as a table with a heading.
 std::string FormatRuns(const json::array& runs, WallTime now);
+
+// "1st", "22nd", "113th".
+std::string FormatOrdinal(std::int64_t number);
 
 // "5s ago", "3m ago", "2h ago", "4d ago" of an ISO time of the API; the text itself if it is none.
 std::string FormatAge(std::string_view iso, WallTime now);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/run_table.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -39,6 +40,18 @@ TEST(RunTable, ShowsRunsNewestAsTheServerOrdersThem) {
             "i-1  a      running  1m ago   line\xe2\x90\x8a"
             "break\n"
             "i-2                           \n");
+}
+
+TEST(RunTable, ShowsThePlaceOfARunThatWaits) {
+  const auto runs = ParseJson(R"([{"id":"i","status":"pending","queuePosition":12}])");
+  EXPECT_THAT(FormatRuns(runs->get_array(), kNow), testing::HasSubstr("  pending (12th)  "));
+}
+
+TEST(RunTable, OrdinalsAreEnglish) {
+  const std::pair<int, const char*> cases[] = {
+      {1, "1st"},   {2, "2nd"},   {3, "3rd"},   {4, "4th"},     {11, "11th"},
+      {12, "12th"}, {13, "13th"}, {21, "21st"}, {102, "102nd"}, {113, "113th"}};
+  for (const auto& [number, text] : cases) EXPECT_EQ(FormatOrdinal(number), text);
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ namespace vm0::cli {
 namespace {
 
 constexpr std::string_view kDefaultListen = "127.0.0.1:8400";
+constexpr std::size_t kMemoryPerRun = 256 << 20;  // an agent's own, seldom more
+constexpr std::size_t kLeastConcurrency = 4;
 // To the client that started us: another server has the lock.
 const std::string kLocked = "locked";
 constexpr int kExitServer = static_cast<int>(ExitCode::kServer);
@@ -39,6 +41,9 @@ struct ServeArguments {
   bool allow_unsandboxed = false;
   std::vector<std::string> allow;
   std::vector<std::string> deny;
+  std::optional<std::int64_t> max_concurrent;
+  std::optional<std::int64_t> max_concurrent_per_user;
+  std::optional<std::int64_t> max_unfinished_per_user;
   bool on_demand = false;
   std::optional<std::int64_t> ready_fd;
 
@@ -52,6 +57,12 @@ struct ServeArguments {
     parser.List("--allow", allow, "RULE",
                 "A host that every run may reach on top of its own list, as example.com:443");
     parser.List("--deny", deny, "RULE", "A host that no run may reach, whatever it is allowed");
+    parser.Number("--max-concurrent", max_concurrent, 1, "N",
+                  "Runs at once on this machine; others wait (default: one per 256 MiB of memory)");
+    parser.Number("--max-concurrent-per-user", max_concurrent_per_user, 1, "N",
+                  "Runs at once of one user; his others wait (default: no limit)");
+    parser.Number("--max-unfinished-per-user", max_unfinished_per_user, 1, "N",
+                  "Runs of one user, waiting ones too; more are refused (default 10000)");
     parser.Flag("--on-demand", on_demand,
                 "For clients that start their own server: exit when idle");
     parser.Number("--ready-fd", ready_fd, 3, "FD", "Where to write \"ready <url>\"");
@@ -79,6 +90,15 @@ Result<std::string> PublicHost(const std::optional<std::string>& url) {
   return endpoint->host;
 }
 
+// One for each kMemoryPerRun, so that a full queue does not bring the machine down.
+std::size_t DefaultConcurrency() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES);
+  const long page_size = ::sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page_size <= 0) return kLeastConcurrency;
+  const auto memory = static_cast<std::size_t>(pages) * static_cast<std::size_t>(page_size);
+  return std::max(kLeastConcurrency, memory / kMemoryPerRun);
+}
+
 Result<ServerOptions> ServeArguments::Read(const Environment& environment) const {
   ServerOptions options;
   VM0_ASSIGN(options.data_dir, DataDir(data_dir, environment));
@@ -93,6 +113,10 @@ Result<ServerOptions> ServeArguments::Read(const Environment& environment) const
   }
   VM0_ASSIGN(options.allow, Rules("--allow", allow));
   VM0_ASSIGN(options.deny, Rules("--deny", deny));
+  options.max_concurrent =
+      max_concurrent ? static_cast<std::size_t>(*max_concurrent) : DefaultConcurrency();
+  options.queue_limits.running_per_user = max_concurrent_per_user;
+  if (max_unfinished_per_user) options.queue_limits.unfinished_per_user = *max_unfinished_per_user;
   if (allow_unsandboxed) options.unsandboxed = api::Unsandboxed::kAllowed;
   return options;
 }

@@ -75,8 +75,8 @@ asio::awaitable<Status> ServerProcess::OpenStore() {
 
 void ServerProcess::MakeApi() {
   feed_ = std::make_unique<feed::Feed>(*database_, clock_);
-  runs_ = std::make_unique<run::Runs>(*database_, clock_, *box_,
-                                      [this](RunId run) { feed_->Wake(run); });
+  runs_ = std::make_unique<run::Runs>(
+      *database_, clock_, *box_, [this](RunId run) { feed_->Wake(run); }, options_.queue_limits);
   std::function<void()> handover;
   if (options_.started_by == StartedBy::kClient) handover = [this] { Stop("a newer vm0 asked"); };
   api::ApiOptions api_options{
@@ -133,6 +133,7 @@ Status ServerProcess::StartRunner() {
                             .server_url = "unix:" + (options_.data_dir / "server.sock").string(),
                             .token = admin_token_,
                             .machine = machine_,
+                            .max_concurrent = options_.max_concurrent,
                             .self_fd = options_.self_fd});
   asio::co_spawn(loop_, runner_->Run(), asio::detached);
   if (options_.started_by == StartedBy::kClient)

@@ -43,6 +43,8 @@ struct ServerOptions {
   // Rules for the allow-list of every run.
   std::vector<std::string> allow;
   std::vector<std::string> deny;
+  std::size_t max_concurrent = 1;  // runs of this machine at once
+  run::QueueLimits queue_limits;
   int self_fd = -1;  // our executable (os::OpenSelf)
 };
 

@@ -208,12 +208,13 @@ asio::awaitable<Result<std::optional<ClaimAnswer>>> RunnerClient::Claim(int wait
   co_return std::move(*claim);
 }
 
-asio::awaitable<Result<ClaimAnswer>> RunnerClient::Reclaim(std::string run_id) {
-  const json::object body{{"v", 1}, {"machine", machine_}, {"wait", 0}, {"runId", run_id}};
-  auto request = MakePost("/api/runner/claim", token_, body);
-  auto response = co_await Call(http_, std::move(request), kTimeout);
-  if (!response) co_return Fail(std::move(response).error());
-  co_return ParseClaim(response->body);
+asio::awaitable<Status> RunnerClient::Release(std::string run_id, int attempt, std::string reason) {
+  const json::object body{
+      {"v", 1}, {"machine", machine_}, {"runId", run_id}, {"attempt", attempt}, {"reason", reason}};
+  auto request = MakePost("/api/runner/release", token_, body);
+  auto answer = co_await CallForObject(http_, std::move(request));
+  if (!answer) co_return Fail(std::move(answer).error());
+  co_return Status();
 }
 
 asio::awaitable<Result<std::vector<UnfinishedRun>>> RunnerClient::UnfinishedRuns() {

@@ -91,7 +91,8 @@ class RunnerClient {
 
   // nullopt when there was nothing within `wait_seconds`.
   asio::awaitable<Result<std::optional<ClaimAnswer>>> Claim(int wait_seconds);
-  asio::awaitable<Result<ClaimAnswer>> Reclaim(std::string run_id);
+  // Gives a run back that was claimed and could not be started.
+  asio::awaitable<Status> Release(std::string run_id, int attempt, std::string reason);
   asio::awaitable<Result<std::vector<UnfinishedRun>>> UnfinishedRuns();
 
  private:

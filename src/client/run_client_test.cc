@@ -187,9 +187,18 @@ TEST_F(RunClientTest, ClaimGivesARunOrNone) {
 TEST_F(RunClientTest, ARunIdThatIsNoUuidNeverBecomesADirectory) {
   Answer(200, R"({"v":1,"runId":"../../etc","attempt":2,"token":"t","spec":{}})");
   EXPECT_EQ(CodeOf(runner.Claim(0)), Code::kUnreachable);
-  EXPECT_EQ(CodeOf(runner.Reclaim(kRunId)), Code::kUnreachable);
   Answer(200, R"({"runs":[{"id":"../x","attempt":1,"started":true,"cancelRequested":false}]})");
   EXPECT_EQ(CodeOf(runner.UnfinishedRuns()), Code::kUnreachable);
+}
+
+TEST_F(RunClientTest, ReleaseNamesTheAttemptAndSaysWhy) {
+  Answer(200, R"({"ok":true,"status":"pending"})");
+  EXPECT_TRUE(Await(runner.Release(kRunId, 2, "exit code 1")));
+  EXPECT_EQ(request.target, "/api/runner/release");
+  EXPECT_EQ(request.body, std::string("{\"v\":1,\"machine\":\"machine/1 \xc3\xa4\",\"runId\":\"") +
+                              kRunId + R"(","attempt":2,"reason":"exit code 1"})");
+  Answer(410, R"({"error":{"message":"m","code":"SUPERSEDED"}})");
+  EXPECT_EQ(CodeOf(runner.Release(kRunId, 1, "no")), Code::kSuperseded);
 }
 
 TEST_F(RunClientTest, UnfinishedRunsAreThoseOfTheMachine) {

@@ -180,49 +180,6 @@ TEST_F(ClaimWait, EndsWhenItIsCancelledAndTakesNothing) {
   EXPECT_EQ(t.Row(run.id).status, RunStatus::kPending);
 }
 
-TEST(ProtocolRow, ClaimNamedUnstarted_GivesTheNextAttemptWithATokenOfItsOwn) {
-  TestRuns t;
-  t.Create();
-  const auto first = t.Claim().value();
-  const auto second = t.Reclaim(first.run.id).value();
-  EXPECT_EQ(second.run.attempt, 2);
-  EXPECT_NE(second.token, first.token);
-  EXPECT_EQ(TokenOf(t, second)->attempt, 2);
-  EXPECT_EQ(t.Row(first.run.id).attempt, 2);
-  // The old token is good for one thing: to be told.
-  EXPECT_EQ(Runs::CheckAttempt(t.Row(first.run.id), TokenOf(t, first)->attempt).error().code,
-            Code::kSuperseded);
-  EXPECT_EQ(t.Reclaim(first.run.id, "other").error().code, Code::kConflict);
-  const auto pending = t.Create();
-  EXPECT_EQ(t.Reclaim(pending.id).error().code, Code::kConflict);
-  EXPECT_EQ(t.Reclaim(RunId::New(TimeOf(1))).error().code, Code::kNotFound);
-  EXPECT_EQ(t.Row(first.run.id).attempt, 2);
-}
-
-TEST(ProtocolRow, ClaimNamedStarted_IsRefused) {
-  TestRuns t;
-  const auto run = t.Started();
-  EXPECT_EQ(t.Reclaim(run.id).error().code, Code::kConflict);
-  EXPECT_EQ(t.Row(run.id).attempt, 1);
-}
-
-TEST(ProtocolRow, ClaimThirdFailure_EndsTheRun) {
-  TestRuns t;
-  const auto run = t.Claimed1();
-  EXPECT_EQ(t.Reclaim(run.id)->run.attempt, 2);
-  EXPECT_EQ(t.Reclaim(run.id)->run.attempt, 3);
-  t.changes = 0;
-  EXPECT_EQ(t.Reclaim(run.id).error().code, Code::kRunEnded);
-  EXPECT_EQ(t.changes, 1);
-  const auto row = t.Row(run.id);
-  EXPECT_EQ(row.status, RunStatus::kFailed);
-  EXPECT_EQ(row.error, "supervisor could not be started");
-  EXPECT_EQ(row.secrets, "");
-  EXPECT_EQ(t.End(run.id)->last_sequence, 0);
-  EXPECT_EQ(t.Reclaim(run.id).error().code, Code::kRunEnded);
-  EXPECT_EQ(t.StartAttempt(run.id, 3).error().code, Code::kRunEnded);
-}
-
 TEST(ProtocolRow, StartAllowed_GivesTheSecretsAndMarksTheRunStarted) {
   TestRuns t;
   const auto run = t.Claimed1();
@@ -248,7 +205,7 @@ TEST(ProtocolRow, StartRepeated_AnswersTheSameAgain) {
 TEST(ProtocolRow, StartSuperseded_IsRefused) {
   TestRuns t;
   const auto run = t.Claimed1();
-  ASSERT_TRUE(t.Reclaim(run.id));
+  t.ClaimAgain(run.id);
   EXPECT_EQ(t.StartAttempt(run.id, 1).error().code, Code::kSuperseded);
   EXPECT_FALSE(t.Row(run.id).started);
   EXPECT_TRUE(t.StartAttempt(run.id, 2));

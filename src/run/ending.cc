@@ -56,6 +56,7 @@ Status EndRun(store::Stores& stores, store::Run& run, store::RunEnd end,
   run.result = ResultOf(end, completion);
   run.usage = completion.usage;
   run.secrets.clear();
+  run.held = false;
   VM0_TRY(stores.events.InsertEnd(end));
   VM0_TRY(stores.runs.UpdateRun(run));
   return stores.runs.ExpireRunTokens(run.id, *run.completed_at + kTokenGrace);

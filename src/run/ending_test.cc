@@ -173,7 +173,7 @@ TEST(ProtocolRow, CompleteDifferent_IsRefusedAndTheFirstStays) {
 TEST(ProtocolRow, CompleteSuperseded_IsRefused) {
   TestRuns t;
   const auto run = t.Claimed1();
-  ASSERT_TRUE(t.Reclaim(run.id));
+  t.ClaimAgain(run.id);
   const auto failed = CompletionOf(RunStatus::kFailed, 0);
   EXPECT_EQ(t.Complete(run.id, failed, 1).error().code, Code::kSuperseded);
   EXPECT_EQ(t.Row(run.id).status, RunStatus::kRunning);
@@ -229,7 +229,7 @@ TEST(ProtocolRow, CancelUnstarted_EndsTheRunAtOnce) {
   EXPECT_EQ(t.Cancel(run.id).status, RunStatus::kCancelled);
   EXPECT_EQ(t.Row(run.id).status, RunStatus::kCancelled);
   EXPECT_EQ(t.StartAttempt(run.id).error().code, Code::kRunEnded);
-  EXPECT_EQ(t.Reclaim(run.id).error().code, Code::kRunEnded);
+  EXPECT_EQ(t.GiveBack(run.id).error().code, Code::kRunEnded);
 }
 
 TEST(ProtocolRow, CancelStarted_StoresTheIntent) {

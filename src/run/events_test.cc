@@ -58,7 +58,7 @@ TEST(ProtocolRow, EventsGap_NamesTheNumberExpected) {
 TEST(ProtocolRow, EventsSuperseded_AreRefused) {
   TestRuns t;
   const auto run = t.Claimed1();
-  ASSERT_TRUE(t.Reclaim(run.id));
+  t.ClaimAgain(run.id);
   ASSERT_TRUE(t.StartAttempt(run.id, 2));
   EXPECT_EQ(t.Append(run.id, BodyOf(1, 1), 1).error().code, Code::kSuperseded);
   EXPECT_EQ(t.Last(run.id), 0);
@@ -162,7 +162,7 @@ TEST(ProtocolRow, HeartbeatEnded_IsRefusedForAnEndedRunAndAnOlderAttempt) {
   TestRuns t;
   const auto run = t.Claimed1();
   EXPECT_TRUE(Runs::CheckAttempt(t.Row(run.id), 1));
-  ASSERT_TRUE(t.Reclaim(run.id));
+  t.ClaimAgain(run.id);
   EXPECT_EQ(Runs::CheckAttempt(t.Row(run.id), 1).error().code, Code::kSuperseded);
   ASSERT_TRUE(t.StartAttempt(run.id, 2));
   EXPECT_TRUE(Runs::CheckAttempt(t.Row(run.id), 2));

@@ -11,6 +11,11 @@ namespace {
 
 using store::RunStatus;
 
+// In the words of the reference.
+constexpr std::string_view kOverLimit =
+    "You have reached the concurrent agent run limit. Please wait for your current run to complete "
+    "before starting a new one.";
+
 Result<store::Run> MustFind(store::Stores& stores, RunId id) {
   VM0_ASSIGN(auto run, stores.runs.FindRun(id));
   if (!run) return Fail(Code::kNotFound, "Agent run not found");
@@ -22,8 +27,13 @@ Status CheckOpen(const store::Run& run) {
   return Fail(Code::kRunEnded, "the run has ended: " + std::string(store::NameOf(run.status)));
 }
 
+// An attempt that was given back is as void as an older one.
 Status CheckCurrent(const store::Run& run, int attempt) {
-  if (attempt == run.attempt) return {};
+  if (attempt == run.attempt && run.status != RunStatus::kPending) return {};
+  if (attempt == run.attempt) {
+    return Fail(Code::kSuperseded, "attempt " + std::to_string(attempt) +
+                                       " was given back: the run waits for its next");
+  }
   return Fail(Code::kSuperseded, "attempt " + std::to_string(attempt) +
                                      " is not the current one, " + std::to_string(run.attempt));
 }
@@ -53,6 +63,13 @@ Completion Failed(std::string reason) {
   completion.status = RunStatus::kFailed;
   completion.reason = std::move(reason);
   return completion;
+}
+
+std::string DescribeLastFailure(const store::Run& run) {
+  const std::string what = "the supervisor could not be started";
+  const std::string reason = run.last_failure.value_or("");
+  if (run.attempt == 1) return what + ": " + reason;
+  return what + " " + std::to_string(run.attempt) + " times; the last time: " + reason;
 }
 
 Error GapError(std::int64_t offered, std::int64_t stored) {
@@ -86,7 +103,7 @@ Result<Outcome> CompleteAgain(store::Stores& stores, store::Run run, const Compl
 
 }  // namespace
 
-Result<NewRow> InsertOnce(store::Stores& stores, const store::Run& run) {
+Result<NewRow> InsertOnce(store::Stores& stores, const store::Run& run, const QueueLimits& limits) {
   if (run.idempotency_key) {
     VM0_ASSIGN(auto known, stores.runs.FindRunByIdempotencyKey(run.user_id, *run.idempotency_key));
     if (known && known->request_hash != run.request_hash) {
@@ -95,30 +112,52 @@ Result<NewRow> InsertOnce(store::Stores& stores, const store::Run& run) {
     }
     if (known) return NewRow{std::move(*known), true};
   }
+  const std::int64_t most = limits.unfinished_per_user;
+  VM0_ASSIGN(const std::int64_t unfinished, stores.runs.CountUnfinishedOf(run.user_id, most));
+  if (unfinished >= most) return Fail(Code::kTooManyRequests, std::string(kOverLimit));
   VM0_TRY(stores.runs.InsertRun(run));
   return NewRow{run, false};
 }
 
-Result<std::optional<Claimed>> ClaimOldest(store::Stores& stores, const std::string& machine,
-                                           WallTime now) {
-  VM0_ASSIGN(auto run, stores.runs.OldestPending());
-  if (!run) return std::nullopt;
-  VM0_TRY(Transition(*run, RunStatus::kRunning));
-  return Claim(stores, std::move(*run), machine, now);
+Result<std::optional<Claimed>> ClaimNext(store::Stores& stores, const std::string& machine,
+                                         const QueueLimits& limits, WallTime now) {
+  VM0_ASSIGN(const auto user, NextUser(stores.runs, limits));
+  if (!user) return std::nullopt;
+  VM0_ASSIGN(auto run, MustFind(stores, user->oldest));
+  VM0_TRY(Transition(run, RunStatus::kRunning));
+  VM0_TRY(stores.runs.TakeTurn(user->user_id));
+  return Claim(stores, std::move(run), machine, now);
 }
 
-Result<std::optional<Claimed>> ClaimAgain(store::Stores& stores, const std::string& machine,
-                                          RunId id, WallTime now) {
-  VM0_ASSIGN(auto run, MustFind(stores, id));
+Result<Outcome> ReleaseRun(store::Stores& stores, const Release& release, WallTime now) {
+  VM0_ASSIGN(auto run, MustFind(stores, release.run));
   VM0_TRY(CheckOpen(run));
-  if (run.attempt == 0 || run.machine != machine) {
-    return Fail(Code::kConflict, "the run was not claimed by machine " + machine);
+  const bool is_current = release.attempt == run.attempt;
+  if (is_current && run.status == RunStatus::kPending) {  // ReleaseRepeated
+    return Outcome{std::move(run), false};
+  }
+  VM0_TRY(CheckCurrent(run, release.attempt));
+  if (run.attempt == 0 || run.machine != release.machine) {
+    return Fail(Code::kConflict, "the run was not claimed by machine " + release.machine);
   }
   if (run.started) return Fail(Code::kConflict, "the run has started; it is never started again");
-  if (run.attempt < kMaxAttempts) return Claim(stores, std::move(run), machine, now);
-  const Completion failed = Failed("supervisor could not be started");
-  VM0_TRY(EndWithStored(stores, run, failed, now));
-  return std::nullopt;
+  run.last_failure = release.reason;
+  if (run.attempt >= run.max_attempts) {  // ReleaseLast
+    VM0_TRY(EndWithStored(stores, run, Failed(DescribeLastFailure(run)), now));
+    return Outcome{std::move(run), true};
+  }
+  VM0_TRY(Transition(run, RunStatus::kPending));
+  run.machine.clear();
+  run.held = true;
+  VM0_TRY(stores.runs.UpdateRun(run));
+  return Outcome{std::move(run), true};
+}
+
+Status EndHold(store::Stores& stores, RunId id) {
+  VM0_ASSIGN(auto run, stores.runs.FindRun(id));
+  if (!run || !run->held) return {};
+  run->held = false;
+  return stores.runs.UpdateRun(*run);
 }
 
 Result<std::optional<store::Secrets>> StartRun(store::Stores& stores, RunId id, int attempt,

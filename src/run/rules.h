@@ -14,16 +14,12 @@ struct NewRow {
   store::Run run;
   bool repeated = false;
 };
-// Inserts `run`, unless its idempotency key is known.
-Result<NewRow> InsertOnce(store::Stores& stores, const store::Run& run);
+// Inserts `run`, unless its idempotency key is known. CreateOverLimit.
+Result<NewRow> InsertOnce(store::Stores& stores, const store::Run& run, const QueueLimits& limits);
 
-// ClaimPending; nullopt: ClaimNothing.
-Result<std::optional<Claimed>> ClaimOldest(store::Stores& stores, const std::string& machine,
-                                           WallTime now);
-
-// ClaimNamedUnstarted, ClaimNamedStarted; nullopt: ClaimThirdFailure, the run has been ended.
-Result<std::optional<Claimed>> ClaimAgain(store::Stores& stores, const std::string& machine,
-                                          RunId id, WallTime now);
+// ClaimPending, ClaimFair; nullopt: ClaimNothing, ClaimUserFull, ClaimBackoff.
+Result<std::optional<Claimed>> ClaimNext(store::Stores& stores, const std::string& machine,
+                                         const QueueLimits& limits, WallTime now);
 
 // StartAllowed, StartRepeated, StartSuperseded, StartEnded; nullopt: the run has been ended, since
 // its secrets can not be read.
@@ -35,6 +31,10 @@ struct Outcome {
   store::Run run;
   bool changed = false;
 };
+// The rows Release….
+Result<Outcome> ReleaseRun(store::Stores& stores, const Release& release, WallTime now);
+// A pause after a Release is over: the run is in the queue again, unless it was cancelled.
+Status EndHold(store::Stores& stores, RunId id);
 // The rows Complete….
 Result<Outcome> CompleteRun(store::Stores& stores, RunId id, std::optional<int> attempt,
                             const Completion& completion, WallTime now);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/runs.h"
 
+#include <algorithm>
 #include <list>
+#include <map>
 #include <utility>
 
 #include "os/fault.h"
@@ -30,6 +32,12 @@ class Place {
   std::list<os::Wakeup*>::iterator place_;
 };
 
+Seconds PauseAfter(int attempt) {
+  Seconds pause = kFirstPause;
+  for (int i = 1; i < attempt && pause < kLongestPause; ++i) pause *= 2;
+  return std::min(pause, kLongestPause);
+}
+
 }  // namespace
 
 class Runs::Impl {
@@ -38,13 +46,46 @@ class Runs::Impl {
   os::Clock& clock;
   const store::SecretBox& box;
   std::function<void(RunId)> changed;
+  QueueLimits limits;
   std::list<os::Wakeup*> claims;
+  std::map<std::optional<RunId>, os::Timer> holds;  // until their pauses are over
 
   store::Run NewRow(const NewRun& request) const;
-  void Notify(const Outcome& outcome) const {
-    if (outcome.changed) changed(outcome.run.id);
+  void WakeClaims() const {
+    for (os::Wakeup* claim : claims) claim->Wake();
   }
+  // Tells the run's readers; and who waits for the place of a run that has ended.
+  void Notify(const Outcome& outcome) const {
+    if (!outcome.changed) return;
+    changed(outcome.run.id);
+    if (store::IsTerminal(outcome.run.status)) WakeClaims();
+  }
+  static void HoldFor(const std::shared_ptr<Impl>& self, std::optional<RunId> run, Micros pause);
+  static void EndHold(const std::shared_ptr<Impl>& self, std::optional<RunId> run);
 };
+
+// One held run, or all of them, once `pause` is over.
+void Runs::Impl::HoldFor(const std::shared_ptr<Impl>& self, std::optional<RunId> run,
+                         Micros pause) {
+  const auto end = [weak = std::weak_ptr(self), run] {
+    if (const auto impl = weak.lock()) EndHold(impl, run);
+  };
+  self->holds.insert_or_assign(run, os::Timer(self->clock, self->clock.Now() + pause, end));
+}
+
+void Runs::Impl::EndHold(const std::shared_ptr<Impl>& self, std::optional<RunId> run) {
+  const auto work = [run](store::Stores& stores) {
+    return run ? run::EndHold(stores, *run) : stores.runs.EndHolds();
+  };
+  const auto done = [weak = std::weak_ptr(self), run](const Status& ended) {
+    const auto impl = weak.lock();
+    if (!impl) return;
+    impl->holds.erase(run);
+    if (!ended) HoldFor(impl, run, kLongestPause);
+    impl->WakeClaims();
+  };
+  self->database.Submit(work, done);
+}
 
 store::Run Runs::Impl::NewRow(const NewRun& request) const {
   store::Run run;
@@ -59,20 +100,25 @@ store::Run Runs::Impl::NewRow(const NewRun& request) const {
   run.spec = request.spec;
   run.secrets = box.Seal(request.secrets);
   run.external = request.external;
+  run.max_attempts = request.max_attempts;
   run.idempotency_key = request.idempotency_key;
   run.request_hash = request.request_hash;
   return run;
 }
 
 Runs::Runs(store::Database& database, os::Clock& clock, const store::SecretBox& box,
-           std::function<void(RunId)> changed)
-    : impl_(new Impl{database, clock, box, std::move(changed), {}}) {}
+           std::function<void(RunId)> changed, QueueLimits limits)
+    : impl_(new Impl{database, clock, box, std::move(changed), limits, {}, {}}) {
+  Impl::EndHold(impl_, std::nullopt);
+}
 
 Runs::~Runs() = default;
 
 asio::awaitable<Result<Runs::Created>> Runs::Create(NewRun request) {
   auto run = std::make_shared<const store::Run>(impl_->NewRow(request));
-  Work<NewRow> work = [run](store::Stores& stores) { return InsertOnce(stores, *run); };
+  Work<NewRow> work = [run, limits = impl_->limits](store::Stores& stores) {
+    return InsertOnce(stores, *run, limits);
+  };
   auto row = co_await impl_->database.Write<NewRow>(std::move(work));
   if (!row) co_return std::unexpected(std::move(row).error());
   (void)os::FaultFails("run.created");
@@ -89,12 +135,13 @@ asio::awaitable<Result<std::optional<Claimed>>> Runs::Claim(std::string machine,
   for (;;) {
     if (*cancelled) co_return std::nullopt;
     // Most looks find nothing: they shall not cost a transaction.
-    const auto pending = impl_->database.reader().runs.OldestPending();
-    if (!pending) co_return std::unexpected(pending.error());
-    if (*pending) {
+    const auto next = NextUser(impl_->database.reader().runs, impl_->limits);
+    if (!next) co_return std::unexpected(next.error());
+    if (*next) {
       const WallTime now = impl_->clock.WallNow();
-      Work<std::optional<Claimed>> work = [machine, now](store::Stores& stores) {
-        return ClaimOldest(stores, machine, now);
+      Work<std::optional<Claimed>> work = [machine, limits = impl_->limits,
+                                           now](store::Stores& stores) {
+        return ClaimNext(stores, machine, limits, now);
       };
       auto claimed = co_await impl_->database.Write<std::optional<Claimed>>(std::move(work));
       (void)os::FaultFails("run.claimed");
@@ -107,23 +154,24 @@ asio::awaitable<Result<std::optional<Claimed>>> Runs::Claim(std::string machine,
   }
 }
 
-void Runs::WakeClaims() {
-  for (os::Wakeup* claim : impl_->claims) claim->Wake();
-}
+void Runs::WakeClaims() { impl_->WakeClaims(); }
 
-asio::awaitable<Result<Claimed>> Runs::Reclaim(std::string machine, RunId run) {
+asio::awaitable<Result<store::Run>> Runs::GiveBack(Release release) {
+  const auto wanted = std::make_shared<const Release>(std::move(release));
   const WallTime now = impl_->clock.WallNow();
-  Work<std::optional<Claimed>> work = [machine, run, now](store::Stores& stores) {
-    return ClaimAgain(stores, machine, run, now);
+  Work<Outcome> work = [wanted, now](store::Stores& stores) {
+    return ReleaseRun(stores, *wanted, now);
   };
-  auto claimed = co_await impl_->database.Write<std::optional<Claimed>>(std::move(work));
-  if (!claimed) co_return std::unexpected(std::move(claimed).error());
-  (void)os::FaultFails("run.reclaimed");
-  impl_->changed(run);
-  if (!*claimed) {
-    co_return Fail(Code::kRunEnded, "the run has failed: supervisor could not be started");
+  auto outcome = co_await impl_->database.Write<Outcome>(std::move(work));
+  if (!outcome) co_return std::unexpected(std::move(outcome).error());
+  (void)os::FaultFails("run.released");
+  if (outcome->changed && outcome->run.held) {
+    Impl::HoldFor(impl_, outcome->run.id, PauseAfter(outcome->run.attempt));
+    // Its user has one less running.
+    WakeClaims();
   }
-  co_return std::move(**claimed);
+  impl_->Notify(*outcome);
+  co_return std::move(outcome->run);
 }
 
 asio::awaitable<Result<store::Secrets>> Runs::Start(RunId run, int attempt) {
@@ -136,6 +184,7 @@ asio::awaitable<Result<store::Secrets>> Runs::Start(RunId run, int attempt) {
   if (!secrets) co_return std::unexpected(std::move(secrets).error());
   (void)os::FaultFails("run.started");
   impl_->changed(run);
+  if (!*secrets) WakeClaims();
   if (!*secrets) co_return Fail(Code::kRunEnded, "the run has failed: its secrets can not be read");
   co_return std::move(**secrets);
 }

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "os/clock.h"
+#include "run/queue.h"
 #include "store/database.h"
 #include "store/secret_box.h"
 
@@ -18,7 +19,12 @@ namespace vm0::run {
 
 namespace asio = boost::asio;
 
-inline constexpr int kMaxAttempts = 3;
+// How often a runner may fail to start the supervisor of a run that says nothing of it.
+inline constexpr int kDefaultMaxAttempts = 3;
+inline constexpr int kMostAttempts = 10;
+// The pause before the second attempt; each later one is twice as long, up to kLongestPause.
+inline constexpr Seconds kFirstPause{1};
+inline constexpr Seconds kLongestPause{60};
 inline constexpr Seconds kTokenGrace{600};  // a run token's life after the end
 
 // What a new run needs; the caller has checked it.
@@ -32,8 +38,17 @@ struct NewRun {
   std::string spec;  // agent::RunSpec as JSON
   store::Secrets secrets;
   bool external = false;
+  int max_attempts = kDefaultMaxAttempts;
   std::optional<std::string> idempotency_key;
   std::string request_hash;
+};
+
+// A runner gives back what it could not start.
+struct Release {
+  std::string machine;
+  RunId run;
+  int attempt = 0;
+  std::string reason;  // for people
 };
 
 struct Claimed {
@@ -62,25 +77,27 @@ struct Completion {
 class Runs {
  public:
   // `changed` is called after each commit that changed a run's row (the feed wakes its readers).
+  // What an earlier server had held back is in the queue at once.
   Runs(store::Database& database, os::Clock& clock, const store::SecretBox& box,
-       std::function<void(RunId)> changed);
+       std::function<void(RunId)> changed, QueueLimits limits = {});
   ~Runs();
 
   struct Created {
     store::Run run;
     bool repeated = false;  // the idempotency key was known: this is the run of then
   };
-  // kIdempotencyMismatch when the key was used with another body.
+  // kIdempotencyMismatch when the key was used with another body; kTooManyRequests.
   asio::awaitable<Result<Created>> Create(NewRun request);
 
-  // The oldest pending run, or nullopt when none came until the deadline. `cancelled` ends the
-  // wait.
+  // The run whose turn it is (run/queue.h), or nullopt when none came until the deadline.
+  // `cancelled` ends the wait.
   asio::awaitable<Result<std::optional<Claimed>>> Claim(std::string machine, MonoTime deadline,
                                                         std::shared_ptr<bool> cancelled);
   // Wakes all who wait in Claim, so that they look at `cancelled`.
   void WakeClaims();
-  // That run again, which this machine claimed before and never started. See rows ClaimNamed….
-  asio::awaitable<Result<Claimed>> Reclaim(std::string machine, RunId run);
+  // Puts a run that was claimed and never started back into the queue, after a pause, or ends it
+  // when that was its last attempt. See rows Release….
+  asio::awaitable<Result<store::Run>> GiveBack(Release release);
 
   // Permission to start the agent: the run's secrets.
   asio::awaitable<Result<store::Secrets>> Start(RunId run, int attempt);
@@ -104,7 +121,7 @@ class Runs {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace vm0::run

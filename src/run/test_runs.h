@@ -19,13 +19,17 @@ using store::TimeOf;
 
 class TestRuns {
  public:
-  TestRuns() { Start(); }
+  explicit TestRuns(QueueLimits queue_limits = {}) : limits(queue_limits) { Start(); }
   void Start() {
     feed = std::make_unique<feed::Feed>(*store.database, clock);
-    runs = std::make_unique<Runs>(*store.database, clock, *box, [this](RunId id) {
-      ++changes;
-      feed->Wake(id);
-    });
+    runs = std::make_unique<Runs>(
+        *store.database, clock, *box,
+        [this](RunId id) {
+          ++changes;
+          feed->Wake(id);
+        },
+        limits);
+    Pass(Micros(0));
   }
   void Restart() {
     runs.reset();
@@ -34,9 +38,9 @@ class TestRuns {
     Start();
   }
 
-  NewRun Request() {
+  NewRun Request(const std::string& user = "user") {
     NewRun request;
-    request.user_id = "user";
+    request.user_id = user;
     request.agent_name = request.provider = request.dialect = "claude-code";
     request.prompt = "say hello";
     request.spec = "{}";
@@ -46,7 +50,11 @@ class TestRuns {
   Result<Runs::Created> TryCreate(NewRun request) {
     return Await(store.loop, runs->Create(request));
   }
-  store::Run Create() { return TryCreate(Request()).value().run; }
+  // Each a little later than the one before.
+  store::Run Create(const std::string& user = "user") {
+    clock.Advance(Millis(1));
+    return TryCreate(Request(user)).value().run;
+  }
   store::Run CreateExternal() {
     NewRun request = Request();
     request.external = true;
@@ -57,8 +65,22 @@ class TestRuns {
     return Await(store.loop, runs->Claim(machine, clock.Now(), std::make_shared<bool>(false)))
         .value();
   }
-  Result<Claimed> Reclaim(RunId id, const std::string& machine = "m") {
-    return Await(store.loop, runs->Reclaim(machine, id));
+  Result<store::Run> GiveBack(RunId id, int attempt = 1, const std::string& machine = "m") {
+    const Release release{machine, id, attempt, "exit code " + std::to_string(attempt)};
+    return Await(store.loop, runs->GiveBack(release));
+  }
+  // Gives back what was claimed, and claims it again when it may be.
+  Claimed ClaimAgain(RunId id) {
+    EXPECT_TRUE(GiveBack(id, Row(id).attempt));
+    Pass(kLongestPause);
+    auto claimed = Claim().value();
+    EXPECT_EQ(claimed.run.id, id);
+    return claimed;
+  }
+  void Pass(Micros time) {
+    clock.Advance(time);
+    store.loop.restart();
+    store.loop.poll();
   }
   Result<store::Secrets> StartAttempt(RunId id, int attempt = 1) {
     return Await(store.loop, runs->Start(id, attempt));
@@ -95,6 +117,7 @@ class TestRuns {
   std::optional<store::RunEnd> End(RunId id) { return store.reader().events.FindEnd(id).value(); }
   std::int64_t Last(RunId id) { return store.reader().events.LastSequence(id).value(); }
 
+  QueueLimits limits;
   os::FakeClock clock;
   store::TestStore store;
   std::unique_ptr<store::SecretBox> box =

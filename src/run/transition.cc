@@ -10,7 +10,7 @@ using enum store::RunStatus;
 
 bool IsAllowed(store::RunStatus from, store::RunStatus to) {
   if (from == kPending) return to == kRunning || to == kCancelled || to == kFailed;
-  if (from == kRunning) return store::IsTerminal(to);
+  if (from == kRunning) return store::IsTerminal(to) || to == kPending;
   return false;
 }
 

@@ -10,10 +10,10 @@ namespace {
 
 using enum store::RunStatus;
 
-TEST(Transition, AllowsTheSevenThatThereAreAndNoOther) {
+TEST(Transition, AllowsTheEightThatThereAreAndNoOther) {
   const std::set<std::pair<store::RunStatus, store::RunStatus>> allowed = {
       {kPending, kRunning}, {kPending, kCancelled}, {kPending, kFailed},    {kRunning, kCompleted},
-      {kRunning, kFailed},  {kRunning, kTimeout},   {kRunning, kCancelled},
+      {kRunning, kFailed},  {kRunning, kTimeout},   {kRunning, kCancelled}, {kRunning, kPending},
   };
   for (const auto from : {kPending, kRunning, kCompleted, kFailed, kTimeout, kCancelled}) {
     for (const auto to : {kPending, kRunning, kCompleted, kFailed, kTimeout, kCancelled}) {

@@ -14,6 +14,7 @@
 #include "runner/launch.h"
 #include "runner/log.h"
 #include "runner/offload.h"
+#include "runner/preparing.h"
 #include "runner/run_files.h"
 #include "sandbox/sandbox.h"
 
@@ -22,7 +23,7 @@ namespace {
 
 constexpr Seconds kLockCheck{30};   // a pid may be another process's by now
 constexpr Seconds kHolderCheck{1};  // until the holder has described itself
-constexpr Seconds kClaimRefused{1};
+constexpr Seconds kReleaseRefused{1};
 
 bool IsOver(const Error& error) {
   const int status = InfoOf(error.code).http_status;
@@ -50,6 +51,18 @@ Status TakeBack(const std::string& run_id, const supervisor::RunDir& dir, uid_t 
   return os::Remove(dir.uid());
 }
 
+// Of a supervisor that was not allowed to start its agent. What it had to say about that is the
+// last line of its log.
+std::string DescribeFailure(const std::optional<os::ExitStatus>& end,
+                            const supervisor::RunDir& dir) {
+  if (!end) return "nobody saw how it ended";
+  std::string text = "it ended before it could start the agent, ";
+  text += end->signal != 0 ? "by signal " + std::to_string(end->signal)
+                           : "with exit code " + std::to_string(end->code);
+  const std::string said = LastLine(dir.log());
+  return said.empty() ? text : text + ": " + said;
+}
+
 }  // namespace
 
 Care::Care(Context& context, Neighbours& neighbours, std::string run_id)
@@ -60,15 +73,9 @@ Care::Care(Context& context, Neighbours& neighbours, std::string run_id)
       shared_folder_(FindSharedFolder(dir_)) {}
 
 asio::awaitable<void> Care::RunClaimed(client::ClaimAnswer claim) {
-  const auto locked = TakeLock();
-  if (!locked) {
-    co_await CompleteUnstarted(std::move(claim), locked.error().message);
-    co_return;
-  }
-  const Next next = co_await Launch(std::move(claim));
-  Unlock(lock_);
+  claim_ = std::move(claim);
   std::optional<Known> not_asked;
-  if (next == Next::kLookAgain) co_await GoOn(std::move(not_asked));
+  co_await GoOn(std::move(not_asked));
 }
 
 asio::awaitable<void> Care::RunFound(std::optional<client::UnfinishedRun> known) {
@@ -78,17 +85,31 @@ asio::awaitable<void> Care::RunFound(std::optional<client::UnfinishedRun> known)
 
 asio::awaitable<void> Care::GoOn(std::optional<Known> known) {
   while (!context_.stop.stopped()) {
-    if (!known) {
+    Next next = Next::kDone;
+    if (claim_) {
+      next = co_await DecideOnClaim();
+    } else {
       // Without spec.json its supervisor has seen it through: nothing to ask.
-      known = Known();
-      if (HasSpec(dir_)) known = co_await AskServer();
+      if (!known && HasSpec(dir_)) known = co_await AskServer();
       if (context_.stop.stopped()) co_return;
+      next = co_await Decide(known.value_or(std::nullopt));
     }
-    const Next next = co_await Decide(*known);
     Unlock(lock_);
-    if (next == Next::kDone) co_return;
+    if (next == Next::kDone && !claim_) co_return;
     known.reset();
   }
+}
+
+asio::awaitable<Care::Next> Care::DecideOnClaim() {
+  const auto locked = TakeLock();
+  if (locked && !lock_) {
+    co_await WatchStranger(false);
+    co_return Next::kLookAgain;
+  }
+  auto claim = *std::exchange(claim_, std::nullopt);
+  if (locked) co_return co_await Launch(std::move(claim));
+  co_await CompleteUnstarted(std::move(claim), locked.error().message);
+  co_return Next::kDone;
 }
 
 asio::awaitable<Care::Next> Care::Decide(const Known& known) {
@@ -96,6 +117,7 @@ asio::awaitable<Care::Next> Care::Decide(const Known& known) {
   const auto locked = TakeLock();
   if (!locked) {
     Log(run_id_, locked.error().message);
+    FreePlace();
     co_await context_.Pause(kLockCheck);
     co_return Next::kLookAgain;
   }
@@ -107,8 +129,12 @@ asio::awaitable<Care::Next> Care::Decide(const Known& known) {
 }
 
 asio::awaitable<Care::Next> Care::DecideAlone(const Known& known) {
+  FreePlace();
   const bool has_spec = HasSpec(dir_);
-  if (known && !known->started) co_return co_await ClaimAgain();
+  if (known && !known->started) {
+    std::string reason = DescribeFailure(last_end_, dir_);
+    co_return co_await GiveBack(known->attempt, std::move(reason));
+  }
   if (has_spec) {
     co_return co_await Bury(known ? Burial::Standing::kUnfinished : Burial::Standing::kUnknown);
   }
@@ -122,28 +148,33 @@ asio::awaitable<Care::Next> Care::DecideAlone(const Known& known) {
   co_return Next::kDone;
 }
 
-asio::awaitable<Care::Next> Care::ClaimAgain() {
+asio::awaitable<Care::Next> Care::GiveBack(int attempt, std::string reason) {
+  FreePlace();
+  Log(run_id_, reason);
   client::Backoff backoff;
   while (!context_.stop.stopped()) {
-    auto claim = co_await neighbours_.server().Reclaim(run_id_);
-    if (claim) co_return co_await Launch(std::move(*claim));
-    const Error error = claim.error();
-    if (context_.stop.stopped()) break;
-    if (IsOver(error)) {
-      Log(run_id_, error.message);
+    const auto released = co_await neighbours_.server().Release(run_id_, attempt, reason);
+    if (released || IsOver(released.error())) {
+      if (!released) Log(run_id_, released.error().message);
       (void)dir_.Forget(supervisor::RunDir::Spool::kRemove);
       co_await TidyUp();
       co_return Next::kDone;
     }
-    if (!IsPassing(error)) Log(run_id_, "can't be claimed again: " + error.message);
+    const Error error = released.error();
+    if (context_.stop.stopped()) break;
+    if (!IsPassing(error)) Log(run_id_, "can't be given back: " + error.message);
     if (error.code == Code::kConflict) {
       // It started after all: ask again.
-      co_await context_.Pause(kClaimRefused);
+      co_await context_.Pause(kReleaseRefused);
       co_return Next::kLookAgain;
     }
     co_await context_.Pause(backoff.Next());
   }
   co_return Next::kDone;
+}
+
+void Care::FreePlace() {
+  if (std::exchange(holds_place_, false)) neighbours_.PlaceFreed();
 }
 
 asio::awaitable<Care::Known> Care::AskServer() {
@@ -163,44 +194,43 @@ asio::awaitable<Care::Known> Care::AskServer() {
 }
 
 asio::awaitable<Care::Next> Care::Launch(client::ClaimAnswer claim) {
-  auto child = co_await Start(claim);
-  if (child) {
-    co_await WatchChild(std::move(*child));
-    co_return Next::kLookAgain;
+  holds_place_ = true;
+  const int attempt = claim.attempt;
+  auto spec = CheckSpec(claim);
+  if (!spec) {
+    co_await CompleteUnstarted(std::move(claim), spec.error().message);
+    co_return Next::kDone;
   }
+  if (const auto chosen = ::geteuid() == 0 ? ChooseUid() : Status(); !chosen) {
+    co_return co_await GiveBack(attempt, chosen.error().message);
+  }
+  Preparation preparation{.dir = dir_,
+                          .claim = claim,
+                          .spec = std::move(*spec),
+                          .run_uid = run_uid_,
+                          .data_dir = context_.options.data_dir,
+                          .server_url = context_.options.server_url};
+  const auto prepared = co_await PrepareInTime(context_, std::move(preparation));
   // The next runner will find it, not started.
   if (context_.stop.stopped()) co_return Next::kDone;
-  co_await CompleteUnstarted(std::move(claim), child.error().message);
+  (void)os::FaultFails("runner.prepared");
+  if (prepared) co_return co_await LaunchPrepared(attempt);
+  const Error error = prepared.error();
+  if (error.code == Code::kUnavailable) co_return co_await GiveBack(attempt, error.message);
+  co_await CompleteUnstarted(std::move(claim), error.message);
   co_return Next::kDone;
 }
 
-asio::awaitable<Result<os::Child>> Care::Start(client::ClaimAnswer claim) {
-  Preparation preparation{.dir = dir_,
-                          .claim = std::move(claim),
-                          .spec = {},
-                          .run_uid = {},
-                          .data_dir = context_.options.data_dir,
-                          .server_url = context_.options.server_url,
-                          .stop = &context_.stop.flag()};
-  VM0_CO_ASSIGN(preparation.spec, CheckSpec(preparation.claim));
-  if (::geteuid() == 0) VM0_CO_TRY(ChooseUid());
-  preparation.run_uid = run_uid_;
-  if (context_.stop.stopped()) co_return Fail(Code::kUnavailable, "the runner is stopping");
-  std::function<Status()> work = [preparation = std::move(preparation)] {
-    return PrepareRun(preparation);
-  };
-  const auto prepared = co_await Offload(context_.pool, std::move(work));
-  if (!prepared) co_return Fail(prepared.error());
-  (void)os::FaultFails("runner.prepared");
-  if (context_.stop.stopped()) co_return Fail(Code::kUnavailable, "the runner is stopping");
+asio::awaitable<Care::Next> Care::LaunchPrepared(int attempt) {
   Unlock(lock_);
   auto child = LaunchSupervisor(dir_, context_.options.self_fd);
-  if (!child) {
-    (void)TakeLock();
-    co_return Fail(Code::kIo, "the supervisor could not be started: " + child.error().message);
+  if (child) {
+    (void)os::FaultFails("runner.launched");
+    co_await WatchChild(std::move(*child));
+    co_return Next::kLookAgain;
   }
-  (void)os::FaultFails("runner.launched");
-  co_return std::move(*child);
+  (void)TakeLock();
+  co_return co_await GiveBack(attempt, child.error().message);
 }
 
 Result<agent::RunSpec> Care::CheckSpec(const client::ClaimAnswer& claim) {
@@ -236,6 +266,7 @@ asio::awaitable<void> Care::CompleteUnstarted(client::ClaimAnswer claim, std::st
   const StopSignal::Hook hook(context_.stop, [&http] { http.Close(); });
   client::RunClient client(http, claim.token);
   client::Backoff backoff;
+  FreePlace();
   Log(run_id_, reason);
   while (!context_.stop.stopped()) {
     client::CompleteMessage message;
@@ -265,7 +296,9 @@ asio::awaitable<void> Care::WatchChild(os::Child child) {
     co_await wakeup.Wait(context_.clock, MonoTime::max());
   }
   has_live_supervisor_ = false;
-  if (ended) (void)os::Wait(child.pid);
+  if (!ended) co_return;
+  const auto end = os::Wait(child.pid);
+  if (end) last_end_ = *end;
 }
 
 asio::awaitable<void> Care::WatchStranger(bool cancel_requested) {

@@ -24,6 +24,8 @@ class Neighbours {
   virtual client::RunnerClient& server() = 0;
   // Whether another run works on that folder in place.
   virtual bool IsShared(FileId folder, const std::string& except_run_id) const = 0;
+  // A run does not hold its place any more.
+  virtual void PlaceFreed() = 0;
 };
 
 // One run on this machine, from its claim, or from when it was found, until nothing of it is left
@@ -39,9 +41,15 @@ class Care {
   asio::awaitable<void> RunClaimed(client::ClaimAnswer claim);
   // `known`: what the server says of it; nullopt when it is not among those that have not ended.
   asio::awaitable<void> RunFound(std::optional<client::UnfinishedRun> known);
+  // The server gave the run to this machine although it is cared for here: it was given back, and
+  // what is left of it is still tidied up.
+  void TakeClaim(client::ClaimAnswer claim) { claim_ = std::move(claim); }
 
   const std::string& run_id() const { return run_id_; }
   bool has_live_supervisor() const { return has_live_supervisor_; }
+  // Whether it counts as one of the runs that this machine has at once: its supervisor lives, or
+  // is about to, or we don't know yet.
+  bool holds_place() const { return holds_place_; }
   // The folder that it works on in place, once known.
   const std::optional<FileId>& shared_folder() const { return shared_folder_; }
 
@@ -52,13 +60,16 @@ class Care {
   asio::awaitable<void> GoOn(std::optional<Known> known);
   asio::awaitable<Next> Decide(const Known& known);
   asio::awaitable<Next> DecideAlone(const Known& known);
-  asio::awaitable<Next> ClaimAgain();
+  asio::awaitable<Next> DecideOnClaim();
+  // Nobody was allowed to start its agent: whose turn it is next, the server decides.
+  asio::awaitable<Next> GiveBack(int attempt, std::string reason);
+  void FreePlace();
   // The server's word now; nullopt inside for a run that it does not count among the unfinished.
   asio::awaitable<Known> AskServer();
 
   // The lock is held until the supervisor is started.
   asio::awaitable<Next> Launch(client::ClaimAnswer claim);
-  asio::awaitable<Result<os::Child>> Start(client::ClaimAnswer claim);
+  asio::awaitable<Next> LaunchPrepared(int attempt);
   Result<agent::RunSpec> CheckSpec(const client::ClaimAnswer& claim);
   Status ChooseUid();
   Status TakeLock();
@@ -76,10 +87,13 @@ class Care {
   Neighbours& neighbours_;
   const std::string run_id_;
   const supervisor::RunDir dir_;
+  std::optional<client::ClaimAnswer> claim_;  // not acted on yet
   std::optional<os::FileLock> lock_;
   std::optional<FileId> shared_folder_;
   std::optional<uid_t> run_uid_;
   bool has_live_supervisor_ = false;
+  bool holds_place_ = true;
+  std::optional<os::ExitStatus> last_end_;  // of the last supervisor that was our child
 };
 
 }  // namespace vm0::runner

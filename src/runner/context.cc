@@ -13,7 +13,8 @@ Context::Context(asio::io_context& the_loop, os::Clock& the_clock, RunnerOptions
       clock(the_clock),
       options(std::move(the_options)),
       endpoint(std::move(the_endpoint)),
-      uids(options.first_run_uid, options.last_run_uid, options.uid_registry) {}
+      uids(options.first_run_uid, options.last_run_uid, options.uid_registry),
+      side_threads(loop) {}
 
 asio::awaitable<void> Context::Pause(Micros delay) {
   if (stop.stopped()) co_return;

@@ -11,6 +11,7 @@
 #include "os/clock.h"
 #include "runner/run_uids.h"
 #include "runner/runner.h"
+#include "runner/side_threads.h"
 #include "runner/stop_signal.h"
 
 namespace vm0::runner {
@@ -26,7 +27,8 @@ struct Context {
   http::Endpoint endpoint;
   StopSignal stop;
   RunUids uids;
-  asio::thread_pool pool{2};  // for work that blocks: copies, chains of hashes, kills
+  asio::thread_pool pool{2};  // for work that blocks for a while: chains of hashes, kills
+  SideThreads side_threads;
 
   std::filesystem::path runs_dir() const { return options.data_dir / "runs"; }
   std::filesystem::path run_dir(const std::string& run_id) const { return runs_dir() / run_id; }

@@ -16,7 +16,7 @@ TEST_F(LostClaim, IsFoundAmongTheUnfinishedRunsAndMadeAgain) {
     return Code::kUnavailable;
   };
   StartRunner();
-  UntilLater([&] { return server->Count("reclaim") == 1; });
+  UntilLater([&] { return server->Count("release") == 1; });
   UntilHeld(kRun);
   EXPECT_EQ(server->run(kRun).attempt, 2);
   EXPECT_EQ(ReadText(dir(kRun).token()), "token-2");

@@ -17,6 +17,9 @@ namespace {
 
 using agent::Workspace;
 
+constexpr std::size_t kMaxLogBytes = 4 << 20;
+constexpr std::size_t kMaxSaid = 500;
+
 Status CheckFolder(const std::filesystem::path& folder) {
   struct stat entry {};
   if (::stat(folder.c_str(), &entry) != 0) return Fail(SystemError("open", folder.string()));
@@ -135,6 +138,15 @@ bool HasSpec(const supervisor::RunDir& dir) { return ::access(dir.spec().c_str()
 
 bool IsUntidy(const supervisor::RunDir& dir) {
   return ::access(dir.tmp().c_str(), F_OK) == 0 || ::access(dir.uid().c_str(), F_OK) == 0;
+}
+
+std::string LastLine(const std::filesystem::path& log) {
+  const auto text = os::ReadFile(log, kMaxLogBytes);
+  if (!text) return "";
+  std::string_view line = TrimAscii(*text);
+  if (const auto start = line.rfind('\n'); start != std::string_view::npos)
+    line.remove_prefix(start + 1);
+  return ReplaceInvalidUtf8(line.substr(0, kMaxSaid));
 }
 
 std::optional<FileId> SharedFolderOf(const agent::RunSpec& spec) {

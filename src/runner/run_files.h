@@ -38,6 +38,8 @@ Status PrepareRun(const Preparation& preparation);
 bool HasSpec(const supervisor::RunDir& dir);
 // Whether something of a run is left that goes with its end: its /tmp, its uid.
 bool IsUntidy(const supervisor::RunDir& dir);
+// The last line of a supervisor's log, shortened for a message; empty when there is none.
+std::string LastLine(const std::filesystem::path& log);
 // The folder that a run of which spec.json is there works on in place (:rw).
 std::optional<FileId> FindSharedFolder(const supervisor::RunDir& dir);
 // The same from its spec; nullopt for other modes and when there is no such folder.

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <functional>
@@ -57,6 +58,7 @@ class Runner::Impl final : public Neighbours, public std::enable_shared_from_thi
 
   client::RunnerClient& server() override { return ask_client_; }
   bool IsShared(FileId folder, const std::string& except_run_id) const override;
+  void PlaceFreed() override { cares_changed_.Wake(); }
 
   // Cares for all runs of this machine that have not ended or are not tidied up, where nobody does.
   asio::awaitable<void> Recover();
@@ -77,6 +79,8 @@ class Runner::Impl final : public Neighbours, public std::enable_shared_from_thi
   void Begin(std::shared_ptr<Care> care, std::optional<client::ClaimAnswer> claim,
              std::optional<client::UnfinishedRun> known);
   asio::awaitable<std::optional<std::vector<client::UnfinishedRun>>> AskForUnfinished();
+  // Until there is room for one more run, or the runner stops.
+  asio::awaitable<void> WaitForPlace();
   void Take(client::ClaimAnswer claim);
 
   http::Client claim_http_;  // its long-polls would hold up everything else
@@ -84,7 +88,7 @@ class Runner::Impl final : public Neighbours, public std::enable_shared_from_thi
   client::RunnerClient claim_client_;
   client::RunnerClient ask_client_;
   Cares cares_;
-  os::Wakeup care_ended_;
+  os::Wakeup cares_changed_;  // one has ended, or holds no place any more
 };
 
 bool Runner::Impl::IsShared(FileId folder, const std::string& except_run_id) const {
@@ -103,7 +107,7 @@ asio::awaitable<void> Runner::Impl::Attend(std::shared_ptr<Impl> self, std::shar
     co_await care->RunFound(std::move(known));
   }
   self->cares_.erase(care->run_id());
-  self->care_ended_.Wake();
+  self->cares_changed_.Wake();
 }
 
 std::shared_ptr<Care> Runner::Impl::AddCare(const std::string& run_id) {
@@ -155,14 +159,30 @@ asio::awaitable<void> Runner::Impl::Recover() {
 
 void Runner::Impl::Take(client::ClaimAnswer claim) {
   (void)os::FaultFails("runner.claimed");
-  auto care = AddCare(claim.run_id);
-  if (care) Begin(std::move(care), std::move(claim), std::nullopt);
+  if (auto care = AddCare(claim.run_id)) {
+    Begin(std::move(care), std::move(claim), std::nullopt);
+  } else {
+    cares_.at(claim.run_id)->TakeClaim(std::move(claim));
+  }
+}
+
+asio::awaitable<void> Runner::Impl::WaitForPlace() {
+  const auto is_full = [this] {
+    const auto taken = std::ranges::count_if(
+        cares_, [](const auto& entry) { return entry.second->holds_place(); });
+    return static_cast<std::size_t>(taken) >= context.options.max_concurrent;
+  };
+  while (!context.stop.stopped() && is_full()) {
+    co_await cares_changed_.Wait(context.clock, MonoTime::max());
+  }
 }
 
 asio::awaitable<void> Runner::Impl::ClaimUntilStopped() {
   client::Backoff backoff;
   bool in_doubt = false;  // a claim that got no answer may have taken a run
-  while (!context.stop.stopped()) {
+  for (;;) {
+    co_await WaitForPlace();
+    if (context.stop.stopped()) break;
     const MonoTime asked = context.clock.Now();
     auto claim = co_await claim_client_.Claim(kClaimWaitSeconds);
     if (context.stop.stopped()) break;
@@ -184,12 +204,13 @@ asio::awaitable<void> Runner::Impl::ClaimUntilStopped() {
 }
 
 asio::awaitable<void> Runner::Impl::WaitForCares() {
-  while (!cares_.empty()) co_await care_ended_.Wait(context.clock, MonoTime::max());
+  while (!cares_.empty()) co_await cares_changed_.Wait(context.clock, MonoTime::max());
 }
 
 void Runner::Impl::Stop() {
   if (context.stop.stopped()) return;
   context.stop.Stop();
+  cares_changed_.Wake();
   claim_http_.Close();
   ask_http_.Close();
 }
@@ -212,7 +233,9 @@ Runner::Runner(asio::io_context& loop, os::Clock& clock, RunnerOptions options) 
 Runner::~Runner() {
   Stop();
   // Its threads must not outlive the loop that they report to.
-  if (impl_) impl_->context.pool.join();
+  if (!impl_) return;
+  impl_->context.pool.join();
+  impl_->context.side_threads.Close();
 }
 
 asio::awaitable<void> Runner::Run() {

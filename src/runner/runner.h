@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -16,9 +17,11 @@ namespace asio = boost::asio;
 
 struct RunnerOptions {
   std::filesystem::path data_dir;
-  std::string server_url;       // "unix:<data-dir>/server.sock"
-  std::string token;            // may use the runner routes
-  std::string machine;          // who we are: stable over restarts
+  std::string server_url;  // "unix:<data-dir>/server.sock"
+  std::string token;       // may use the runner routes
+  std::string machine;     // who we are: stable over restarts
+  // Live at once; while there are so many, no run is claimed.
+  std::size_t max_concurrent = std::numeric_limits<std::size_t>::max();
   int self_fd = -1;             // our executable (os::OpenSelf): supervisors run the same
   uid_t first_run_uid = 70000;  // used when we are uid 0
   uid_t last_run_uid = 79999;

@@ -165,14 +165,15 @@ TEST_F(ProtocolRow, SpoolShorterThanStore_EndsWithWhatIsStored) {
   EXPECT_EQ(server->run(kRun).end->find("hash"), server->run(kRun).end->end());
 }
 
-TEST_F(ProtocolRow, ClaimThirdFailure_IsAskedForThreeTimesAndThenLeft) {
+TEST_F(ProtocolRow, ReleaseLast_ComesAfterThreeAttemptsAndSaysHowTheLastOneEnded) {
   Script("exit");
   server->AddRun(kRun, MakeRun());
   StartRunner();
   Until([&] { return Ended(kRun) && !HasSpec(dir(kRun)); });
   EXPECT_EQ(server->run(kRun).attempt, 3);
-  EXPECT_EQ(server->Count("reclaim"), 3u);
-  EXPECT_EQ(Reason(kRun), "supervisor could not be started");
+  EXPECT_EQ(server->Count("release"), 3u);
+  EXPECT_EQ(Reason(kRun),
+            "it ended before it could start the agent, with exit code 1: the supervisor was here");
   EXPECT_EQ(ReadText(dir(kRun).log()),
             "the supervisor was here\nthe supervisor was here\nthe supervisor was here\n");
 }
@@ -186,7 +187,7 @@ TEST_F(ProtocolRow, CompleteUnstarted_AWorkspaceThatCanNotBeMadeEndsTheRunWithTh
   EXPECT_EQ(*StringMember(*server->run(kRun).end, "status"), "failed");
   EXPECT_THAT(Reason(kRun), HasSubstr("the workspace could not be prepared"));
   EXPECT_THAT(Reason(kRun), HasSubstr((data() / "nothing").string()));
-  EXPECT_EQ(server->Count("reclaim"), 0u);
+  EXPECT_EQ(server->Count("release"), 0u);
 }
 
 TEST_F(ProtocolRow, CompleteUnstarted_OurOwnDataDirectoryIsNoWorkspace) {
@@ -240,7 +241,7 @@ TEST_F(RunnerTest, IsDoneWithARunWhoseSupervisorHasSeenItThrough) {
     return server->waiting_claims() == 1 && !HasSpec(dir(kRun)) &&
            std::filesystem::exists(dir(kRun).lock()) && runner().live_runs() == 0;
   });
-  EXPECT_EQ(server->Count("reclaim"), 0u);
+  EXPECT_EQ(server->Count("release"), 0u);
   EXPECT_EQ(server->Count("runs"), 1u);
 }
 

@@ -28,6 +28,7 @@ struct TestRun {
   int attempt = 0;
   bool started = false;
   bool cancel_requested = false;
+  std::string last_failure = {};
   std::vector<std::string> records;  // of events 1, 2, …
   std::optional<json::object> end;   // the body of complete that ended it
   std::string token() const { return "token-" + std::to_string(attempt); }
@@ -66,7 +67,7 @@ class TestServer {
   asio::awaitable<void> Claim(http::Exchange& exchange);
   static Reply Refusal(Code code);
   Reply Answer(const std::string& what, const http::Request& request);
-  Reply Reclaim(const std::string& id);
+  Reply Release(const json::object& body);
   Reply ListRuns() const;
   Reply Webhook(const std::string& what, const http::Request& request);
   Reply TakeEvents(TestRun& run, const std::string& body);

@@ -69,9 +69,6 @@ std::size_t TestServer::Count(const std::string& request) const {
 asio::awaitable<void> TestServer::Handle(http::Exchange& exchange) {
   const auto target = http::ParseTarget(exchange.request().target);
   std::string what = target->segments.back();
-  if (what == "claim" && exchange.request().body.find("runId") != std::string::npos) {
-    what = "reclaim";
-  }
   const bool is_webhook = target->segments[1] == "webhooks";
   const std::string token = TokenOf(exchange.request());
   requests_.push_back(is_webhook ? what + " " + token.substr(token.find('-') + 1) : what);
@@ -120,9 +117,8 @@ TestServer::Reply TestServer::Claimed(const std::string& id) {
 
 TestServer::Reply TestServer::Answer(const std::string& what, const http::Request& request) {
   if (what == "runs") return ListRuns();
-  if (what != "reclaim") return Webhook(what, request);
-  const auto body = ParseJsonObject(request.body, "body");
-  return Reclaim(std::string(*StringMember(*body, "runId")));
+  if (what != "release") return Webhook(what, request);
+  return Release(*ParseJsonObject(request.body, "body"));
 }
 
 TestServer::Reply TestServer::ListRuns() const {
@@ -137,13 +133,16 @@ TestServer::Reply TestServer::ListRuns() const {
   return {.status = 200, .body = {{"runs", list}}};
 }
 
-TestServer::Reply TestServer::Reclaim(const std::string& id) {
-  TestRun& run = runs_.at(id);
+TestServer::Reply TestServer::Release(const json::object& body) {
+  TestRun& run = runs_.at(std::string(*StringMember(body, "runId")));
   if (run.end) return {410, ErrorBody("RUN_ENDED")};
+  if (run.attempt != **IntField(body, "attempt")) return {410, ErrorBody("SUPERSEDED")};
   if (run.started) return {409, ErrorBody("CONFLICT")};
-  if (run.attempt < 3) return Claimed(id);
-  run.end = json::object{{"reason", "supervisor could not be started"}};
-  return {410, ErrorBody("RUN_ENDED")};
+  run.last_failure = *StringMember(body, "reason");
+  run.pending = run.attempt < 3;
+  if (!run.pending) run.end = json::object{{"reason", run.last_failure}};
+  for (os::Wakeup* claim : waiting_) claim->Wake();
+  return {200, {{"ok", true}}};
 }
 
 // A token is good for the run whose attempt it names: tests with several use different attempts.

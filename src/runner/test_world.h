@@ -38,7 +38,8 @@ std::string MakeRecords(std::int64_t first, std::int64_t last);
 std::string SpoolOf(std::int64_t last);
 std::string HashOf(std::int64_t last);
 
-// Instead of a supervisor, this program runs itself: what it then does stands in <data-dir>/script.
+// Instead of a supervisor, this program runs itself: what it then does stands in
+// <data-dir>/script-<run>, else in <data-dir>/script.
 //   hold    takes the run's lock, tells so, waits; SIGTERM: tells so, exits
 //   finish  takes the lock, forgets the run as if its end was acknowledged, exits
 //   exit    exits at once with code 1
@@ -55,6 +56,9 @@ class TestWorld : public testing::Test {
   }
   const std::filesystem::path& data() const { return directory_.path(); }
   void Script(std::string_view word) { WriteText(data() / "script", word); }
+  void Script(std::string_view word, const std::string& id) {
+    WriteText(data() / ("script-" + id), word);
+  }
 
   void StartRunner();
   // As when its process ends; supervisors go on.
@@ -76,6 +80,7 @@ class TestWorld : public testing::Test {
   asio::io_context loop;
   os::FakeClock clock;
   std::unique_ptr<TestServer> server;
+  std::size_t max_concurrent = 100;  // of the next runner
 
  private:
   void ReadReports();

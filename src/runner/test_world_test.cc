@@ -70,7 +70,9 @@ std::string HashOf(std::int64_t last) {
 
 int TestSupervisorMain(const std::filesystem::path& run_dir) {
   const auto data = run_dir.parent_path().parent_path();
-  const std::string word = ReadText(data / "script");
+  const auto own_script = data / ("script-" + run_dir.filename().string());
+  const std::string word =
+      ReadText(std::filesystem::exists(own_script) ? own_script : data / "script");
   std::puts("the supervisor was here");
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view line = *variable;
@@ -143,6 +145,7 @@ void TestWorld::StartRunner() {
   options.self_fd = self_.get();
   options.first_run_uid = kFirstTestUid;
   options.uid_registry = data() / "uids";
+  options.max_concurrent = max_concurrent;
   options.last_run_uid = kFirstTestUid + 99;
   runner_ = std::make_unique<Runner>(loop, clock, options);
   stopped_ = false;

@@ -44,11 +44,23 @@ class RunStore {
                                                              const std::string& key) = 0;
   // Newest first.
   virtual Result<std::vector<Run>> ListRuns(const RunFilter& filter) = 0;
-  // The oldest pending run that a runner may claim; nullopt when there is none.
-  virtual Result<std::optional<Run>> OldestPending() = 0;
+
+  // The queue: pending runs that a runner may claim, so neither external nor held.
+  // Costs as much as there are such users, however many runs each has.
+  virtual Result<std::vector<QueuedUser>> QueuedUsers() = 0;
+  virtual Result<std::int64_t> CountQueued(const std::string& user_id) = 0;
+  // Oldest first.
+  virtual Result<std::vector<RunId>> QueuedRunsOf(const std::string& user_id) = 0;
+  // Notes that this user has just had his turn.
+  virtual Status TakeTurn(const std::string& user_id) = 0;
+  // Puts all held runs into the queue.
+  virtual Status EndHolds() = 0;
+
   // Runs that `machine` claimed and that have not ended, oldest first.
   virtual Result<std::vector<Run>> UnfinishedRunsOf(const std::string& machine) = 0;
   virtual Result<std::int64_t> CountUnfinished() = 0;
+  // Of one user, external ones too; counts no further than `most`.
+  virtual Result<std::int64_t> CountUnfinishedOf(const std::string& user_id, std::int64_t most) = 0;
   // Writes every field that can change after the insert.
   virtual Status UpdateRun(const Run& run) = 0;
 

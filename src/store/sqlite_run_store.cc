@@ -12,7 +12,8 @@ namespace {
 #define VM0_RUN_COLUMNS                                                                          \
   "id, user_id, agent_config_id, agent_name, provider, dialect, status, prompt, spec, secrets, " \
   "external, machine, attempt, started, cancel_requested_at, created_at, started_at, "           \
-  "completed_at, error, result, idempotency_key, request_hash, error_code, usage"
+  "completed_at, error, result, idempotency_key, request_hash, error_code, usage, "              \
+  "max_attempts, held, last_failure"
 #define VM0_SELECT_RUN "SELECT " VM0_RUN_COLUMNS " FROM runs "
 
 Result<Run> ReadRun(const SqliteQuery& row) {
@@ -47,6 +48,9 @@ Result<Run> ReadRun(const SqliteQuery& row) {
   run.request_hash = row.Text(21);
   run.error_code = row.OptionalText(22);
   run.usage = row.OptionalText(23);
+  run.max_attempts = static_cast<int>(row.Int(24));
+  run.held = row.Int(25) != 0;
+  run.last_failure = row.OptionalText(26);
   return run;
 }
 
@@ -165,14 +169,15 @@ Result<std::optional<AgentConfig>> SqliteRunStore::FindConfigByName(const std::s
 Status SqliteRunStore::InsertRun(const Run& run) {
   auto insert = connection_.Query("INSERT INTO runs (" VM0_RUN_COLUMNS
                                   ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                                  "?, ?, ?, ?, ?, ?)");
+                                  "?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.Bind(run.id).Bind(run.user_id).Bind(run.agent_config_id).Bind(run.agent_name);
   insert.Bind(run.provider).Bind(run.dialect).Bind(NameOf(run.status)).Bind(run.prompt);
   insert.Bind(run.spec).BindBlob(run.secrets).Bind(run.external).Bind(run.machine);
   insert.Bind(run.attempt).Bind(run.started).Bind(run.cancel_requested_at).Bind(run.created_at);
   insert.Bind(run.started_at).Bind(run.completed_at).Bind(run.error).Bind(run.result);
   insert.Bind(run.idempotency_key).Bind(run.request_hash);
-  return insert.Bind(run.error_code).Bind(run.usage).Run();
+  insert.Bind(run.error_code).Bind(run.usage).Bind(run.max_attempts).Bind(run.held);
+  return insert.Bind(run.last_failure).Run();
 }
 
 Result<std::optional<Run>> SqliteRunStore::FindRun(RunId id) {
@@ -198,13 +203,6 @@ Result<std::vector<Run>> SqliteRunStore::ListRuns(const RunFilter& filter) {
   return ReadRuns(query);
 }
 
-Result<std::optional<Run>> SqliteRunStore::OldestPending() {
-  auto query = connection_.Query(VM0_SELECT_RUN
-                                 "WHERE status = 'pending' AND external = 0 "
-                                 "ORDER BY created_at, id LIMIT 1");
-  return ReadOneRun(query);
-}
-
 Result<std::vector<Run>> SqliteRunStore::UnfinishedRunsOf(const std::string& machine) {
   auto query = connection_.Query(VM0_SELECT_RUN
                                  "WHERE machine = ? AND completed_at IS NULL AND attempt > 0 "
@@ -219,15 +217,25 @@ Result<std::int64_t> SqliteRunStore::CountUnfinished() {
   return query.Int(0);
 }
 
+Result<std::int64_t> SqliteRunStore::CountUnfinishedOf(const std::string& user_id,
+                                                       std::int64_t most) {
+  auto query = connection_.Query(
+      "SELECT count(*) FROM (SELECT 1 FROM runs WHERE user_id = ? AND completed_at IS NULL "
+      "LIMIT ?)");
+  VM0_TRY(query.Bind(user_id).Bind(most).Step());
+  return query.Int(0);
+}
+
 Status SqliteRunStore::UpdateRun(const Run& run) {
   auto update = connection_.Query(
       "UPDATE runs SET status = ?, secrets = ?, machine = ?, attempt = ?, started = ?, "
       "cancel_requested_at = ?, started_at = ?, completed_at = ?, error = ?, result = ?, "
-      "error_code = ?, usage = ? WHERE id = ?");
+      "error_code = ?, usage = ?, held = ?, last_failure = ? WHERE id = ?");
   update.Bind(NameOf(run.status)).BindBlob(run.secrets).Bind(run.machine).Bind(run.attempt);
   update.Bind(run.started).Bind(run.cancel_requested_at).Bind(run.started_at);
   update.Bind(run.completed_at).Bind(run.error).Bind(run.result);
-  VM0_TRY(update.Bind(run.error_code).Bind(run.usage).Bind(run.id).Run());
+  update.Bind(run.error_code).Bind(run.usage).Bind(run.held).Bind(run.last_failure);
+  VM0_TRY(update.Bind(run.id).Run());
   if (connection_.changes() == 0) return Fail(Code::kNotFound, "Agent run not found");
   return {};
 }

@@ -6,6 +6,9 @@
 
 namespace vm0::store {
 
+// Of QueuedUsers. Jumps from user to user: each step is one look into the index.
+extern const std::string_view kQueuedUsersSql;
+
 // RunStore on one SQLite connection, which outlives it. Same thread rule as the connection.
 class SqliteRunStore final : public RunStore {
  public:
@@ -21,9 +24,14 @@ class SqliteRunStore final : public RunStore {
   Result<std::optional<Run>> FindRunByIdempotencyKey(const std::string& user_id,
                                                      const std::string& key) override;
   Result<std::vector<Run>> ListRuns(const RunFilter& filter) override;
-  Result<std::optional<Run>> OldestPending() override;
+  Result<std::vector<QueuedUser>> QueuedUsers() override;
+  Result<std::int64_t> CountQueued(const std::string& user_id) override;
+  Result<std::vector<RunId>> QueuedRunsOf(const std::string& user_id) override;
+  Status TakeTurn(const std::string& user_id) override;
+  Status EndHolds() override;
   Result<std::vector<Run>> UnfinishedRunsOf(const std::string& machine) override;
   Result<std::int64_t> CountUnfinished() override;
+  Result<std::int64_t> CountUnfinishedOf(const std::string& user_id, std::int64_t most) override;
   Status UpdateRun(const Run& run) override;
 
   Status InsertToken(const Token& token) override;

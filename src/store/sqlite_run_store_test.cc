@@ -40,6 +40,9 @@ void ExpectEqual(const store::Run& a, const store::Run& b) {
   EXPECT_EQ(a.result, b.result);
   EXPECT_EQ(a.error_code, b.error_code);
   EXPECT_EQ(a.usage, b.usage);
+  EXPECT_EQ(a.max_attempts, b.max_attempts);
+  EXPECT_EQ(a.held, b.held);
+  EXPECT_EQ(a.last_failure, b.last_failure);
   EXPECT_EQ(a.idempotency_key, b.idempotency_key);
   EXPECT_EQ(a.request_hash, b.request_hash);
 }
@@ -59,6 +62,7 @@ TEST_F(RunStoreTest, GivesBackEveryFieldOfARun) {
   run.external = true;
   run.idempotency_key = "key";
   run.request_hash = "hash";
+  run.max_attempts = 7;
   ASSERT_TRUE(Insert(run));
   ExpectEqual(Find(run.id), run);
 
@@ -74,6 +78,8 @@ TEST_F(RunStoreTest, GivesBackEveryFieldOfARun) {
   run.result = "{\"output\":\"x\"}";
   run.error_code = "SANDBOX_UNAVAILABLE";
   run.usage = "{\"oomKills\":1}";
+  run.held = true;
+  run.last_failure = "exit code 1";
   ASSERT_TRUE(store.Write([run](Stores& s) { return s.runs.UpdateRun(run); }));
   store.Reopen();
   ExpectEqual(Find(run.id), run);
@@ -138,20 +144,6 @@ TEST_F(RunStoreTest, ListsTheNewestFirstAndByEveryFilter) {
   EXPECT_EQ(list(filter), (Numbers{4, 3, 2, 1}));
   filter.user_id = "b' OR 1 --";
   EXPECT_EQ(list(filter), Numbers{});
-}
-
-TEST_F(RunStoreTest, TheQueueIsFirstInFirstOutAndLeavesExternalRunsOut) {
-  store::Run external = MakeRun(1);
-  external.external = true;
-  const store::Run late = MakeRun(3);
-  const store::Run early = MakeRun(2);
-  EXPECT_FALSE(store.reader().runs.OldestPending()->has_value());
-  ASSERT_TRUE(Insert(external));
-  EXPECT_FALSE(store.reader().runs.OldestPending()->has_value());
-  ASSERT_TRUE(Insert(late));
-  ASSERT_TRUE(Insert(early));
-  EXPECT_EQ(store.reader().runs.OldestPending().value()->id, early.id);
-  EXPECT_EQ(*store.reader().runs.CountUnfinished(), 3);
 }
 
 TEST_F(RunStoreTest, UnfinishedRunsAreThoseOfThatMachine) {

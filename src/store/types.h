@@ -41,7 +41,10 @@ struct Run {
   bool external = false;  // fed by its owner, claimed by nobody
   std::string machine;    // who claimed it; empty before
   int attempt = 0;
-  bool started = false;  // the current attempt was allowed to start the agent
+  bool started = false;                     // the current attempt was allowed to start the agent
+  int max_attempts = 3;                     // it fails when so many have been given back
+  bool held = false;                        // pending, and not in the queue until a pause is over
+  std::optional<std::string> last_failure;  // why the last attempt was given back
   std::optional<WallTime> cancel_requested_at;
   WallTime created_at{};
   std::optional<WallTime> started_at;
@@ -81,6 +84,15 @@ struct Token {
   int attempt = 0;              // kRun
   WallTime created_at{};
   std::optional<WallTime> expires_at;
+};
+
+// A user with runs in the queue.
+struct QueuedUser {
+  std::string user_id;
+  std::int64_t running = 0;  // his runs that have been claimed and have not ended
+  std::int64_t turn = 0;     // grows with each claim, of whomever; 0: never had one
+  RunId oldest;              // of his runs in the queue
+  WallTime oldest_created_at{};
 };
 
 // A secret that a user keeps for his runs.

@@ -9,10 +9,11 @@ POINTS = {
     # The way into the queue and out of it.
     "run.created": ("server", CRASH),
     "run.claimed": ("server", CRASH),
-    "run.reclaimed": ("server", CRASH),
+    "run.released": ("server", CRASH),
     "run.cancelled": ("server", CRASH),
     # The runner, which is in the server's process.
     "runner.claimed": ("server", CRASH),
+    "runner.prepare": ("server", CRASH),
     "runner.directory": ("server", CRASH),
     "runner.token": ("server", CRASH),
     "runner.prepared": ("server", CRASH),
