@@ -8,8 +8,33 @@ import collections
 import json
 import os
 import shutil
+import uuid
 
 import waits
+
+class _Always:
+    """Choices that are not random: the first or the second of each."""
+
+    def __init__(self, index):
+        self._index = index
+
+    def choice(self, options):
+        return options[self._index]
+
+    @staticmethod
+    def random():
+        return 1.0
+
+    @staticmethod
+    def randint(low, _):
+        return low
+
+    @staticmethod
+    def randbytes(count):
+        return bytes(count)
+
+
+LOSE_ALL, KEEP_ALL = _Always(0), _Always(1)  # for `random`: all that is not synced, nothing
 
 REGISTRY = "/run/vm0/uids"  # of run uids: a folder that a boot makes anew
 
@@ -23,10 +48,12 @@ def simulate(world):
 
 
 def cut(world, random):
-    """Kills all processes of the world at once and drops what was not synced, as `random` says."""
+    """Kills all processes of the world at once and drops what was not synced, as `random` (or
+    LOSE_ALL, or KEEP_ALL) says."""
     kill_all(world)
     lose(world.env["VM0_TEST_POWER"], world.root, random)
     _forget_what_no_boot_keeps(world, random)
+    world.env["VM0_TEST_BOOT_ID"] = str(uuid.UUID(bytes=random.randbytes(16)))
 
 
 def kill_all(world):

@@ -10,29 +10,9 @@ import pytest
 
 import power_loss
 import vm0 as vm0_module
+from power_loss import KEEP_ALL, LOSE_ALL
 
 DISK_SCRIPT = os.path.join(os.path.dirname(vm0_module.BINARY), "disk_script")
-
-
-class Everything:
-    """A "random" choice that is always the same: 0 loses all that is not synced, 1 keeps it all."""
-
-    def __init__(self, index):
-        self._index = index
-
-    def choice(self, options):
-        return options[self._index]
-
-    @staticmethod
-    def random():
-        return 1.0
-
-    @staticmethod
-    def randint(low, _):
-        return low
-
-
-LOSE_ALL, KEEP_ALL = Everything(0), Everything(1)
 
 
 class File:
@@ -228,16 +208,16 @@ def test_a_disk_that_loses_nothing_has_everything(machine, seed):
     assert one.lose_power(KEEP_ALL) == now
 
 
-@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize("choices", [LOSE_ALL, KEEP_ALL], ids=["lose-all", "keep-all"])
 @pytest.mark.parametrize("seed", range(15))
-def test_a_change_that_was_noted_and_not_made_is_not_undone(machine, seed, index):
+def test_a_change_that_was_noted_and_not_made_is_not_undone(machine, seed, choices):
     """The process is killed between the two."""
     random = randoms.Random(seed)
     one = machine(seed, fault=f"power.noted:crash@{random.randrange(5, 30)}")
     while one.act(random):
         pass
-    left = one.lose_power(Everything(index))
-    if index == 0:
+    left = one.lose_power(choices)
+    if choices is LOSE_ALL:
         assert left == contents(one.folder.durable())
     else:
         assert left == {name: file.content for name, file in one.folder.now().items()}

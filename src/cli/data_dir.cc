@@ -64,6 +64,21 @@ bool HolderIsDead(const fs::path& data_dir) {
   return pid && *pid > 1 && ::kill(static_cast<pid_t>(*pid), 0) != 0 && errno == ESRCH;
 }
 
+// A predecessor may have been killed after it made the directory, or those above, and before their
+// names were durable.
+Status SyncNamesOf(const fs::path& data_dir) {
+  std::error_code error;
+  fs::path made = fs::canonical(data_dir, error);
+  if (error) return Fail(SystemErrorOf(error.value(), "open", data_dir.string()));
+  struct stat status {};
+  while (made.has_relative_path() && ::stat(made.c_str(), &status) == 0 &&
+         status.st_uid == ::geteuid()) {
+    made = made.parent_path();
+    VM0_TRY(os::SyncDirectory(made));
+  }
+  return {};
+}
+
 }  // namespace
 
 Status PrepareDataDir(const fs::path& data_dir) {
@@ -74,10 +89,9 @@ Status PrepareDataDir(const fs::path& data_dir) {
   if (status.st_uid != ::geteuid())
     return Fail(Code::kIo, data_dir.string() + " belongs to uid " + std::to_string(status.st_uid) +
                                ": start the server as that user, or use another --data-dir");
-  if ((status.st_mode & 077) == 0) return {};
-  if (::chmod(data_dir.c_str(), 0700) != 0)
+  if ((status.st_mode & 077) != 0 && ::chmod(data_dir.c_str(), 0700) != 0)
     return Fail(SystemError("chmod 0700", data_dir.string()));
-  return {};
+  return SyncNamesOf(data_dir);
 }
 
 Result<std::optional<os::FileLock>> LockDataDir(const fs::path& data_dir) {

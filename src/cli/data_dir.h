@@ -18,8 +18,8 @@ namespace asio = boost::asio;
 
 // The small files of a server's data directory. Whoever writes them holds its lock.
 
-// Makes the directory, or takes it away from others (mode 0700). kIo naming it when it is somebody
-// else's or no directory.
+// Makes the directory, or takes it away from others (mode 0700); its name is durable then. kIo
+// naming it when it is somebody else's or no directory.
 Status PrepareDataDir(const std::filesystem::path& data_dir);
 // <data-dir>/lock, held for a server's life; nullopt when another server holds it. Waits for up to
 // 2 s where that one is dead: a process that it was about to start keeps the lock until its exec.
