@@ -12,6 +12,7 @@ import threading
 import power_loss
 import vm0
 import waits
+from checks import groups_of
 from gate import Gate
 from progress import Progress, watch_renames
 
@@ -20,7 +21,7 @@ DISK_MEGABYTES = 192
 
 
 class ServerDied(AssertionError):
-    pass
+    """It does not start any more."""
 
 
 class Arena:
@@ -157,6 +158,12 @@ class Arena:
                 self._disk_is_full = False
                 self.world.disk.empty()
 
+    @property
+    def _groups(self):
+        """Control groups of all its runs."""
+        runs = os.path.join(self.world.data_dir, "runs")
+        return list(groups_of(os.listdir(runs))) if os.path.isdir(runs) else []
+
     def lose_power(self, rng):
         """The machine dies, and boots again."""
         with self._serving:
@@ -164,6 +171,8 @@ class Arena:
             self._up = False
             self.disarm()
             power_loss.cut(self.world, rng)
+            for group in self._groups:
+                os.rmdir(group)  # no boot keeps them
             self.start()
 
     def wait_moment(self):

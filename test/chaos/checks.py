@@ -247,7 +247,7 @@ def groups_of(ids):
             folder = os.path.join(top, group.lstrip("/"))
             names = os.listdir(folder) if os.path.isdir(folder) else []
             yield from (os.path.join(folder, name) for name in names
-                        if any(name == f"vm0-{run_id}" for run_id in ids))
+                        if name.removeprefix("vm0-") in ids and name.startswith("vm0-"))
 
 
 def check_server(arena, verdict):

@@ -3,6 +3,7 @@
 
 import waits
 from agents import AgentPlan, seeded
+from arena import ServerDied
 from checks import Verdict, check_left, check_run, check_server, open_store
 from dramas import DRAMAS
 from faults import Faults, plan_faults
@@ -32,8 +33,16 @@ class Round:
 
     def play(self):
         """Plays it; gives the verdict."""
-        arena, progress = self._arena, self._arena.progress
-        progress.begin(len(self.runs))
+        try:
+            self._disturb()
+            return self._check()
+        except (ServerDied, waits.Hang) as error:
+            verdict = Verdict()
+            verdict.found("stuck", str(error))
+            return verdict
+
+    def _disturb(self):
+        self._arena.progress.begin(len(self.runs))
         early = [step for step in self.steps if step.due < 0]
         for step in early:
             self.faults.do(step)
@@ -48,7 +57,6 @@ class Round:
             self.faults.do(step)
         self._reach(sum(run.plan.events for run in self.runs))
         self.faults.end()
-        return self._check()
 
     def _reach(self, events):
         while self._arena.progress.reach(events):
