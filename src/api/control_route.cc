@@ -44,7 +44,7 @@ http::Response StreamHead() {
 }
 
 bool IsSuperseded(const store::Run& run, const std::optional<int>& attempt) {
-  return attempt && *attempt != run.attempt;
+  return attempt && !run::Runs::CheckAttempt(run, *attempt) && !store::IsTerminal(run.status);
 }
 
 asio::awaitable<void> StreamControl(Call& call, const WebhookRun& target) {

@@ -155,7 +155,7 @@ TEST(Claim, NamesTheFieldThatIsWrong) {
       {R"({"machine":7})", "machine must be a string"},
       {R"({"machine":"m","wait":61})", "wait must be a whole number from 0 to 60"},
       {R"({"machine":"m","wait":-1})", "wait must be"},
-      {R"({"machine":"m","runId":"x"})", "Invalid run id: x"},
+      {R"({"machine":"m","runId":"x"})", "Unknown field: runId"},
   };
   for (const auto& each : cases) {
     const Reply reply = stack.Post(kClaim, each.body, stack.admin);

@@ -150,13 +150,14 @@ TEST(ShowRun, TellsEverythingButTheValuesOfSecrets) {
       shown.body,
       R"({"runId":")" + id + R"(","id":")" + id + R"(","agentConfigId":")" + config +
           R"(","agentName":"tester","provider":"command","dialect":"plain",)"
-          R"("status":"pending","prompt":"do it","sandbox":"none","environment":["PLAIN"],)"
+          R"("status":"pending","queuePosition":1,"prompt":"do it","sandbox":"none",)"
+          R"("environment":["PLAIN"],)"
           R"("dynamicVars":{"PLAIN":"v"},"network":"full","allow":[],)"
           R"("limits":{"memoryBytes":4294967296,"pids":1024,"diskBytes":10737418240,"files":1000000,"openFiles":16384,)"
           R"("timeoutSeconds":60,"idleTimeoutSeconds":1800,"lineBytes":8388608,)"
           R"("spoolBytes":1073741824,"named":["timeout"],)"
           R"("unenforced":["memory","pids","disk","files","open_files"]},)"
-          R"("workspace":{"mode":"ro","path":"/w"},"secrets":["APP_TOKEN","S"],"attempt":0,)"
+          R"("workspace":{"mode":"ro","path":"/w"},"secrets":["APP_TOKEN","S"],"attempt":0,"maxAttempts":3,)"
           R"("createdAt":"2025-11-20T08:00:00.000Z","lastSequence":0})");
 }
 
@@ -230,7 +231,7 @@ TEST(ListRuns, EachBeginsWithItsId) {
   EXPECT_EQ(stack.Get(kRuns, stack.alice).body,
             R"({"runs":[{"id":")" + id + R"(","runId":")" + id +
                 R"(","agentName":"tester","provider":"command","status":"pending",)"
-                R"("prompt":"do it","createdAt":"2025-11-20T08:00:00.000Z"}]})");
+                R"("queuePosition":1,"prompt":"do it","createdAt":"2025-11-20T08:00:00.000Z"}]})");
 }
 
 TEST(ListRuns, SaysWhenItCutsAPrompt) {

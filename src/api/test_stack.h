@@ -93,6 +93,8 @@ class Stack {
   // Creates a run, claims it as machine "m", and starts it if wanted.
   ClaimedRun Claim();
   ClaimedRun ClaimAndStart();
+  // Gives a run back that has not started, and claims it again.
+  ClaimedRun ClaimAgain(const ClaimedRun& run);
   // Records `first` to `last`, each {"type":"text","n":<number>}.
   static std::string Records(std::int64_t first, std::int64_t last);
   Reply PostRecords(const std::string& records, const std::string& token);

@@ -176,6 +176,16 @@ Stack::ClaimedRun Stack::Claim() {
   return {id, reply.text("token"), 1};
 }
 
+Stack::ClaimedRun Stack::ClaimAgain(const ClaimedRun& run) {
+  const std::string release = R"({"machine":"m","runId":")" + run.id + R"(","attempt":)" +
+                              std::to_string(run.attempt) + R"(,"reason":"exit code 1"})";
+  EXPECT_EQ(Post("/api/runner/release", release, admin).status, 200);
+  Advance(run::kFirstPause);
+  const Reply reply = Post("/api/runner/claim", R"({"machine":"m","wait":60})", admin);
+  EXPECT_EQ(reply.text("runId"), run.id);
+  return {run.id, reply.text("token"), run.attempt + 1};
+}
+
 Stack::ClaimedRun Stack::ClaimAndStart() {
   ClaimedRun run = Claim();
   EXPECT_EQ(Post("/api/webhooks/agent/start", R"({"v":1})", run.token).status, 200);

@@ -45,11 +45,9 @@ TEST(ProtocolRow, StartRepeated_AnswersTheSameAgain) {
 TEST(ProtocolRow, StartSuperseded_IsGone) {
   Stack stack;
   const Stack::ClaimedRun run = stack.Claim();
-  const Reply again = stack.Post("/api/runner/claim",
-                                 R"({"v":1,"machine":"m","runId":")" + run.id + "\"}", stack.admin);
-  ASSERT_EQ(again.status, 200);
+  const Stack::ClaimedRun newer = stack.ClaimAgain(run);
   EXPECT_THAT(stack.Post(kHook + "start", R"({"v":1})", run.token), IsError(410, "SUPERSEDED"));
-  EXPECT_EQ(stack.Post(kHook + "start", R"({"v":1})", again.text("token")).status, 200);
+  EXPECT_EQ(stack.Post(kHook + "start", R"({"v":1})", newer.token).status, 200);
 }
 
 TEST(ProtocolRow, StartEnded_IsGone) {
@@ -102,8 +100,7 @@ TEST(ProtocolRow, EventsGap_NamesTheNumberExpected) {
 TEST(ProtocolRow, EventsSuperseded_AreRefused) {
   Stack stack;
   const Stack::ClaimedRun run = stack.Claim();
-  stack.Post("/api/runner/claim", R"({"v":1,"machine":"m","runId":")" + run.id + "\"}",
-             stack.admin);
+  stack.ClaimAgain(run);
   EXPECT_THAT(stack.PostRecords(Stack::Records(1, 1), run.token), IsError(410, "SUPERSEDED"));
 }
 
@@ -299,10 +296,8 @@ TEST(ProtocolRow, HeartbeatAlive_SaysWhatIsStoredAndWhetherToCancel) {
 TEST(ProtocolRow, HeartbeatEnded_IsGone) {
   Stack stack;
   const Stack::ClaimedRun run = stack.Claim();
-  const Reply again = stack.Post("/api/runner/claim",
-                                 R"({"v":1,"machine":"m","runId":")" + run.id + "\"}", stack.admin);
+  const Stack::ClaimedRun newer = stack.ClaimAgain(run);
   EXPECT_THAT(stack.Post(kHook + "heartbeat", "{}", run.token), IsError(410, "SUPERSEDED"));
-  const Stack::ClaimedRun newer{run.id, again.text("token"), 2};
   stack.Post(kHook + "start", "{}", newer.token);
   ASSERT_EQ(stack.Complete(newer, 0).status, 200);
   EXPECT_THAT(stack.Post(kHook + "heartbeat", "{}", newer.token), IsError(410, "RUN_ENDED"));
@@ -358,8 +353,7 @@ TEST(ProtocolRow, CompleteDifferent_LeavesTheFirst) {
 TEST(ProtocolRow, CompleteSuperseded_IsGone) {
   Stack stack;
   const Stack::ClaimedRun run = stack.Claim();
-  stack.Post("/api/runner/claim", R"({"v":1,"machine":"m","runId":")" + run.id + "\"}",
-             stack.admin);
+  stack.ClaimAgain(run);
   EXPECT_THAT(stack.Complete(run, 0), IsError(410, "SUPERSEDED"));
 }
 

@@ -27,9 +27,10 @@ Status CheckOpen(const store::Run& run) {
   return Fail(Code::kRunEnded, "the run has ended: " + std::string(store::NameOf(run.status)));
 }
 
-// An attempt that was given back is as void as an older one.
+// An attempt that was given back is as void as an older one. (An external run has none to give.)
 Status CheckCurrent(const store::Run& run, int attempt) {
-  if (attempt == run.attempt && run.status != RunStatus::kPending) return {};
+  const bool was_given_back = run.status == RunStatus::kPending && !run.external;
+  if (attempt == run.attempt && !was_given_back) return {};
   if (attempt == run.attempt) {
     return Fail(Code::kSuperseded, "attempt " + std::to_string(attempt) +
                                        " was given back: the run waits for its next");
