@@ -109,7 +109,8 @@ store::Run Runs::Impl::NewRow(const NewRun& request) const {
 Runs::Runs(store::Database& database, os::Clock& clock, const store::SecretBox& box,
            std::function<void(RunId)> changed, QueueLimits limits)
     : impl_(new Impl{database, clock, box, std::move(changed), limits, {}, {}}) {
-  Impl::EndHold(impl_, std::nullopt);
+  // Most starts find none: they shall not write.
+  if (database.reader().runs.HasHeld().value_or(true)) Impl::EndHold(impl_, std::nullopt);
 }
 
 Runs::~Runs() = default;

@@ -53,6 +53,7 @@ class RunStore {
   virtual Result<std::vector<RunId>> QueuedRunsOf(const std::string& user_id) = 0;
   // Notes that this user has just had his turn.
   virtual Status TakeTurn(const std::string& user_id) = 0;
+  virtual Result<bool> HasHeld() = 0;
   // Puts all held runs into the queue.
   virtual Status EndHolds() = 0;
 

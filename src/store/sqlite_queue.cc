@@ -65,6 +65,10 @@ Status SqliteRunStore::TakeTurn(const std::string& user_id) {
   return put.Bind(user_id).Run();
 }
 
+Result<bool> SqliteRunStore::HasHeld() {
+  return connection_.Query("SELECT 1 FROM runs WHERE held = 1 LIMIT 1").Step();
+}
+
 Status SqliteRunStore::EndHolds() {
   return connection_.Query("UPDATE runs SET held = 0 WHERE held = 1").Run();
 }

@@ -56,7 +56,9 @@ TEST_F(QueueTest, HoldsNoneThatIsExternalHeldClaimedOrEnded) {
   ended.completed_at = TimeOf(9);
   for (const auto& run : {external, held, running, ended}) Insert(run);
   EXPECT_EQ(Users(), Names{});
+  EXPECT_TRUE(*store.reader().runs.HasHeld());
   ASSERT_TRUE(store.Write([](Stores& s) { return s.runs.EndHolds(); }));
+  EXPECT_FALSE(*store.reader().runs.HasHeld());
   EXPECT_EQ(*store.reader().runs.QueuedRunsOf("user"), std::vector{held.id});
   EXPECT_EQ(*store.reader().runs.CountUnfinished(), 3);
 }

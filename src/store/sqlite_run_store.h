@@ -28,6 +28,7 @@ class SqliteRunStore final : public RunStore {
   Result<std::int64_t> CountQueued(const std::string& user_id) override;
   Result<std::vector<RunId>> QueuedRunsOf(const std::string& user_id) override;
   Status TakeTurn(const std::string& user_id) override;
+  Result<bool> HasHeld() override;
   Status EndHolds() override;
   Result<std::vector<Run>> UnfinishedRunsOf(const std::string& machine) override;
   Result<std::int64_t> CountUnfinished() override;
