@@ -19,6 +19,8 @@ AGENT_FOLDERS = {"claude-latest": "2.1.330", "claude-2.0.45": "2.0.45"}
 
 
 def pytest_configure(config):
+    # A shell starts what runs in the background with Ctrl-C ignored, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "guard(seconds): a longer hang guard for one test")
 
 

@@ -5,6 +5,7 @@ was not synced: none of it, all, the last of it, some of it, whole or torn. Then
 whatever is started next finds what a disk could hold after that."""
 
 import collections
+import contextlib
 import json
 import os
 import shutil
@@ -77,11 +78,15 @@ def _forget_what_no_boot_keeps(world, random):
                     file.write(random.randbytes(os.path.getsize(path)))
     if os.access(REGISTRY, os.W_OK):
         for uid in filter(str.isdigit, os.listdir(REGISTRY)):
-            path = os.path.join(REGISTRY, uid)
-            with open(path, encoding="utf-8") as file:
-                is_ours = file.read().startswith(world.root + "/")
-            if is_ours:
-                os.unlink(path)
+            _forget_uid(world, os.path.join(REGISTRY, uid))
+
+
+def _forget_uid(world, path):
+    with contextlib.suppress(FileNotFoundError):  # another world's that is freed by now
+        with open(path, encoding="utf-8") as file:
+            is_ours = file.read().startswith(world.root + "/")
+        if is_ours:
+            os.unlink(path)
 
 
 def lose(folder, root, random):
