@@ -15,6 +15,8 @@ constexpr Command kCommands[] = {
     {"logs", "Show the events of a run", vm0::cli::LogsCommand},
     {"ps", "List runs", vm0::cli::PsCommand},
     {"show", "Show all there is to know about a run", vm0::cli::ShowCommand},
+    {"verify", "Prove that a run's events are all there, and as they came",
+     vm0::cli::VerifyCommand},
     {"cancel", "Ask a run to stop", vm0::cli::CancelCommand},
     {"serve", "Be the server", vm0::cli::ServeCommand},
     {"doctor", "Check whether this machine can run agents", vm0::cli::DoctorCommand},

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many runs at once, as fast as their agents can, while the server is killed again and again."""
 
+import json
 import os
 
 import pytest
 
+import waits
 from nasty_lines import nasty_lines, raw_of
 
 RUNS = 20
@@ -44,30 +46,40 @@ def test_no_event_is_lost_when_the_server_is_killed_five_times(vm0):
         written = [line for piece in range(KILLS + 1)
                    for line in nasty_lines(number * 100 + piece, part, MAX_BYTES)]
         assert vm0.raw(run_id) == raw_of(written), f"run {number}"
+    done = vm0.run("verify", "--all")
+    assert done.code == 0, done
 
 
-BOXED_RUNS = 200
+BOXED_RUNS = 300
+BOXED_EVENTS = 1000
 
 
 @pytest.mark.guard(600)
-def test_two_hundred_boxed_runs_at_once_work(vm0):
+def test_three_hundred_boxed_runs_of_a_thousand_events_at_once(vm0):
     vm0.serve("--max-concurrent", BOXED_RUNS, binary=os.environ.get("VM0_LOAD_BINARY"))
     # Each waits until all of them are there.
-    config_id = vm0.create_config(
-        command=["/bin/sh", "-c", "mkfifo go; echo up; read word <go; echo $word"],
-        sandbox="bubblewrap")
+    steps = [{"run": ["/usr/bin/mkfifo", "go"]}, {"line": "up"}, {"wait": "go"},
+             {"fill": {"count": BOXED_EVENTS - 1, "size": 100}}]
+    config_id = vm0.create_config(sandbox="bubblewrap")
     runs = []
     for _ in range(BOXED_RUNS):
-        answer = vm0.http.post("/api/agent/runs", {"agentConfigId": config_id, "prompt": "p"})
+        answer = vm0.http.post("/api/agent/runs",
+                               {"agentConfigId": config_id, "prompt": json.dumps(steps)})
         assert answer.status == 201, answer
         runs.append(answer.json["runId"])
     for run_id in runs:
         vm0.wait_events(run_id, 1)
-    for number, run_id in enumerate(runs):
-        with open(os.path.join(vm0.run_dir(run_id), "workspace", "go"), "w",
-                  encoding="ascii") as fifo:
-            fifo.write(f"word {number}\n")
-    for number, run_id in enumerate(runs):
+    supervisors = [vm0.supervisor_pid(run_id) for run_id in runs]
+    for run_id in runs:
+        with open(os.path.join(vm0.run_dir(run_id), "workspace", "go"), "wb") as fifo:
+            fifo.write(b"x")
+    for run_id in runs:
         events, state = vm0.wait_end(run_id)
         assert state["status"] == "completed", state
-        assert [event["eventData"]["text"] for event in events] == ["up", f"word {number}"]
+        assert len(events) == BOXED_EVENTS
+    for pid in supervisors:
+        waits.wait_gone(pid)
+    assert waits.processes_with(vm0.root) == [vm0.server.pid]
+    done = vm0.run("verify", "--all")
+    assert done.code == 0, done
+    assert done.stdout.decode() == f"✓ {BOXED_RUNS} runs, {BOXED_RUNS * BOXED_EVENTS} events\n"

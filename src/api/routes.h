@@ -22,6 +22,10 @@ asio::awaitable<Result<Answer>> GetRun(Call& call);
 asio::awaitable<Result<Answer>> PostCancel(Call& call);
 // events_routes.cc
 asio::awaitable<Result<Answer>> GetEvents(Call& call);
+// proof_routes.cc
+asio::awaitable<Result<Answer>> GetProof(Call& call);
+asio::awaitable<Result<Answer>> ListProofs(Call& call);
+asio::awaitable<Result<Answer>> GetRecords(Call& call);
 // network_route.cc
 asio::awaitable<Result<Answer>> GetNetwork(Call& call);
 // webhook_routes.cc

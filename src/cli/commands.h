@@ -16,6 +16,7 @@ int BuildCommand(Context& context);
 int LogsCommand(Context& context);
 int PsCommand(Context& context);
 int ShowCommand(Context& context);
+int VerifyCommand(Context& context);
 int CancelCommand(Context& context);
 int ServeCommand(Context& context);
 int DoctorCommand(Context& context);

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "base/time.h"
 
 namespace vm0::client {
@@ -32,12 +33,19 @@ std::string SecretTarget(const std::string& name) {
 UserClient::UserClient(http::Client& http, std::string token)
     : http_(http), token_(std::move(token)) {}
 
-asio::awaitable<Result<std::string>> UserClient::Call(http::Request request, Micros timeout) {
+asio::awaitable<Result<http::Response>> UserClient::Exchange(http::Request request,
+                                                             Micros timeout) {
   if (!token_.empty()) request.headers.Set("Authorization", "Bearer " + token_);
-  request.headers.Set("Accept", "application/json");
   auto response = co_await http_.Send(std::move(request), timeout);
   if (!response) co_return Fail(std::move(response).error());
   if (response->status < 200 || response->status >= 300) co_return Fail(ErrorOf(*response));
+  co_return std::move(*response);
+}
+
+asio::awaitable<Result<std::string>> UserClient::Call(http::Request request, Micros timeout) {
+  request.headers.Set("Accept", "application/json");
+  auto response = co_await Exchange(std::move(request), timeout);
+  if (!response) co_return Fail(std::move(response).error());
   co_return std::move(response->body);
 }
 
@@ -108,6 +116,32 @@ asio::awaitable<Result<EventPage>> UserClient::GetEvents(std::string run_id, std
   auto body = co_await Call(std::move(request), kTimeout + Seconds(wait_seconds));
   if (!body) co_return Fail(std::move(body).error());
   co_return ParseEventPage(*body);
+}
+
+asio::awaitable<Result<RunProof>> UserClient::GetProof(std::string run_id) {
+  auto answer = co_await Get(RunTarget(run_id) + "/proof");
+  if (!answer) co_return Fail(std::move(answer).error());
+  co_return ParseRunProof(*answer);
+}
+
+asio::awaitable<Result<std::vector<RunProof>>> UserClient::ListProofs(std::string before) {
+  std::string target = "/api/agent/proofs?limit=100";
+  if (!before.empty()) target += "&before=" + http::PercentEncode(before);
+  auto answer = co_await Get(std::move(target));
+  if (!answer) co_return Fail(std::move(answer).error());
+  co_return ParseRunProofs(*answer);
+}
+
+asio::awaitable<Result<RecordsPage>> UserClient::GetRecords(std::string run_id,
+                                                            std::int64_t since) {
+  auto request = MakeRequest("GET", RunTarget(run_id) + "/records?since=" + std::to_string(since));
+  auto response = co_await Exchange(std::move(request), kTimeout);
+  if (!response) co_return Fail(std::move(response).error());
+  RecordsPage page;
+  if (const auto number = response->headers.Find("vm0-first-damaged"))
+    page.first_damaged = ParseInt(*number);
+  page.lines = std::move(response->body);
+  co_return page;
 }
 
 asio::awaitable<Result<json::object>> UserClient::CreateToken(json::object request) {

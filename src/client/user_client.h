@@ -4,10 +4,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
 #include "client/event_page.h"
+#include "client/run_proof.h"
 #include "http/client.h"
 
 namespace vm0::client {
@@ -39,6 +41,11 @@ class UserClient {
   asio::awaitable<Result<EventPage>> GetEvents(std::string run_id, std::int64_t since, int limit,
                                                int wait_seconds);
 
+  asio::awaitable<Result<RunProof>> GetProof(std::string run_id);
+  // Of all runs that one may see, newest first: at most 100 after `before`, which may be empty.
+  asio::awaitable<Result<std::vector<RunProof>>> ListProofs(std::string before);
+  asio::awaitable<Result<RecordsPage>> GetRecords(std::string run_id, std::int64_t since);
+
   asio::awaitable<Result<json::object>> CreateToken(json::object request);
   asio::awaitable<Result<json::object>> ListTokens();
   asio::awaitable<Result<json::object>> RemoveToken(std::string token_id);
@@ -48,7 +55,9 @@ class UserClient {
   asio::awaitable<Result<json::object>> RemoveSecret(std::string name);
 
  private:
-  // The body of the 2xx answer.
+  // The 2xx answer.
+  asio::awaitable<Result<http::Response>> Exchange(http::Request request, Micros timeout);
+  // Its body.
   asio::awaitable<Result<std::string>> Call(http::Request request, Micros timeout);
   asio::awaitable<Result<json::object>> CallForObject(http::Request request);
   asio::awaitable<Result<json::object>> Get(std::string target);

@@ -42,6 +42,7 @@ store::RunEnd EndOf(RunId id, const Completion& completion, std::int64_t last_se
   end.signal = completion.signal;
   if (completion.status != store::RunStatus::kCompleted) end.reason = completion.reason;
   end.output_complete = completion.output_complete;
+  end.hashed_by = completion.hash.empty() ? store::HashedBy::kServer : store::HashedBy::kSupervisor;
   return end;
 }
 

@@ -49,6 +49,7 @@ TEST(ProtocolRow, CompleteAll_EndsTheRunInOneTransaction) {
   EXPECT_EQ(end.exit_code, 0);
   EXPECT_EQ(end.reason, std::nullopt);
   EXPECT_EQ(end.hash, t.store.reader().events.Hash(run.id).value());  // computed, for none was sent
+  EXPECT_EQ(end.hashed_by, store::HashedBy::kServer);
   EXPECT_EQ(end.created_at, t.clock.WallNow());
 }
 
@@ -69,6 +70,7 @@ TEST(Complete, KeepsTheReasonTheSignalAndTheHashThatWereSent) {
   const auto end = t.End(run.id).value();
   EXPECT_EQ(end.signal, 9);
   EXPECT_EQ(end.hash, completion.hash);
+  EXPECT_EQ(end.hashed_by, store::HashedBy::kSupervisor);
   EXPECT_FALSE(end.output_complete);
 }
 

@@ -95,6 +95,7 @@ Result<Outcome> CompleteAgain(store::Stores& stores, store::Run run, const Compl
   auto offered = EndOf(run.id, completion, completion.last_sequence.value_or(first->last_sequence),
                        completion.hash.empty() ? first->hash : completion.hash);
   offered.created_at = first->created_at;
+  offered.hashed_by = first->hashed_by;
   if (offered != *first) {
     return Fail(Code::kConflict, "the run has ended already, in another way: " +
                                      std::string(store::NameOf(first->status)));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -12,6 +13,13 @@
 #include "store/types.h"
 
 namespace vm0::store {
+
+// Records as they are stored, for who checks them: nothing is corrected, left out or refused.
+struct StoredRecords {
+  std::string lines;  // as in record.h; of a damaged row perhaps no record
+  // The first whose bytes do not match the checksum that was made of them when they came.
+  std::optional<std::int64_t> first_damaged;
+};
 
 // The events of all runs, and their ends. Same thread rule as RunStore.
 class EventLog {
@@ -31,6 +39,9 @@ class EventLog {
   // always one if there is one.
   virtual Result<std::vector<event::Event>> Read(RunId run, std::int64_t since, int limit,
                                                  std::size_t max_bytes) = 0;
+  // The same as records.
+  virtual Result<StoredRecords> ReadRecords(RunId run, std::int64_t since, int limit,
+                                            std::size_t max_bytes) = 0;
   // ChainHash over everything stored.
   virtual Result<std::string> Hash(RunId run) = 0;
   // kConflict when there is one already.

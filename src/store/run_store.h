@@ -16,6 +16,7 @@ struct RunFilter {
   std::string agent_name;           // empty: all
   std::optional<WallTime> created_since;
   std::optional<WallTime> created_until;
+  std::optional<RunId> before;  // only runs that are listed after this one
   int limit = 50;
 };
 

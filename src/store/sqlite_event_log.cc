@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "event/checksum.h"
 #include "event/classify.h"
 
 namespace vm0::store {
@@ -25,6 +26,12 @@ Error Mismatch(std::int64_t sequence) {
 Result<std::int64_t> ReadNumber(SqliteQuery& query) {
   VM0_ASSIGN(const bool there, query.Step());
   return there ? query.Int(0) : 0;
+}
+
+// A row "sequence, created_at, source, json" as a record, whatever is in it.
+void AppendRow(std::string& out, const SqliteQuery& row) {
+  out.append(std::to_string(row.Int(0))).append(" ").append(std::to_string(row.Int(1)));
+  out.append(" ").append(row.View(2)).append(" ").append(row.View(3)).append("\n");
 }
 
 }  // namespace
@@ -76,11 +83,17 @@ Status SqliteEventLog::CompareStored(RunId run, std::span<const event::RecordVie
 
 Status SqliteEventLog::Insert(RunId run, const event::RecordView& record) {
   auto insert = connection_.Query(
-      "INSERT INTO events (run_id, sequence, created_at, source, type, json) "
-      "VALUES (?, ?, ?, ?, ?, ?)");
+      "INSERT INTO events (run_id, sequence, created_at, source, type, json, checksum) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?)");
   insert.Bind(run).Bind(record.sequence).Bind(record.created_at);
   insert.Bind(event::NameOf(record.source)).Bind(event::TypeOf(record.json));
-  return insert.BindBlob(record.json).Run();
+  insert.BindBlob(record.json);
+  // An outsider's has no line yet.
+  std::string made;
+  if (record.line.empty())
+    event::AppendRecord(made, record.sequence, record.created_at, record.source, record.json);
+  return insert.Bind(event::RecordChecksum(run.uuid, record.line.empty() ? made : record.line))
+      .Run();
 }
 
 Result<std::vector<event::Event>> SqliteEventLog::Read(RunId run, std::int64_t since, int limit,
@@ -104,6 +117,25 @@ Result<std::vector<event::Event>> SqliteEventLog::Read(RunId run, std::int64_t s
   }
 }
 
+Result<StoredRecords> SqliteEventLog::ReadRecords(RunId run, std::int64_t since, int limit,
+                                                  std::size_t max_bytes) {
+  auto query = connection_.Query(
+      "SELECT sequence, created_at, source, json, checksum FROM events "
+      "WHERE run_id = ? AND sequence > ? ORDER BY sequence LIMIT ?");
+  query.Bind(run).Bind(since).Bind(limit);
+  StoredRecords records;
+  for (;;) {
+    VM0_ASSIGN(const bool there, query.Step());
+    if (!there) return records;
+    const std::size_t before = records.lines.size();
+    if (before > 0 && before + query.View(3).size() > max_bytes) return records;
+    AppendRow(records.lines, query);
+    const std::string_view line = std::string_view(records.lines).substr(before);
+    const bool damaged = !query.IsNull(4) && query.Int(4) != event::RecordChecksum(run.uuid, line);
+    if (damaged && !records.first_damaged) records.first_damaged = query.Int(0);
+  }
+}
+
 Result<std::string> SqliteEventLog::Hash(RunId run) {
   auto query = connection_.Query(
       "SELECT sequence, created_at, source, json FROM events WHERE run_id = ? ORDER BY sequence");
@@ -113,11 +145,8 @@ Result<std::string> SqliteEventLog::Hash(RunId run) {
   for (;;) {
     VM0_ASSIGN(const bool there, query.Step());
     if (!there) return hash.Hex();
-    const auto source = event::FindSource(query.View(2));
-    if (!source)
-      return Fail(Code::kIo, "run " + run.ToString() + ": unknown source in the database");
     line.clear();
-    event::AppendRecord(line, query.Int(0), query.Time(1), *source, query.View(3));
+    AppendRow(line, query);
     hash.Add(line);
   }
 }
@@ -125,16 +154,18 @@ Result<std::string> SqliteEventLog::Hash(RunId run) {
 Status SqliteEventLog::InsertEnd(const RunEnd& end) {
   auto insert = connection_.Query(
       "INSERT INTO run_ends (run_id, status, last_sequence, hash, exit_code, signal, reason, "
-      "output_complete, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "output_complete, created_at, hashed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.Bind(end.run_id).Bind(NameOf(end.status)).Bind(end.last_sequence).Bind(end.hash);
   insert.Bind(end.exit_code).Bind(end.signal).Bind(end.reason);
-  return insert.Bind(end.output_complete).Bind(end.created_at).Run();
+  insert.Bind(end.output_complete).Bind(end.created_at);
+  if (end.hashed_by) return insert.Bind(NameOf(*end.hashed_by)).Run();
+  return insert.BindNull().Run();
 }
 
 Result<std::optional<RunEnd>> SqliteEventLog::FindEnd(RunId run) {
   auto query = connection_.Query(
-      "SELECT status, last_sequence, hash, exit_code, signal, reason, output_complete, created_at "
-      "FROM run_ends WHERE run_id = ?");
+      "SELECT status, last_sequence, hash, exit_code, signal, reason, output_complete, created_at, "
+      "hashed_by FROM run_ends WHERE run_id = ?");
   VM0_ASSIGN(const bool there, query.Bind(run).Step());
   if (!there) return std::nullopt;
   const auto status = FindRunStatus(query.View(0));
@@ -149,6 +180,7 @@ Result<std::optional<RunEnd>> SqliteEventLog::FindEnd(RunId run) {
   end.reason = query.OptionalText(5);
   end.output_complete = query.Int(6) != 0;
   end.created_at = query.Time(7);
+  end.hashed_by = FindHashedBy(query.View(8));
   return end;
 }
 

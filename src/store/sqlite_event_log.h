@@ -16,6 +16,8 @@ class SqliteEventLog final : public EventLog {
   Result<std::int64_t> FirstSequence(RunId run) override;
   Result<std::vector<event::Event>> Read(RunId run, std::int64_t since, int limit,
                                          std::size_t max_bytes) override;
+  Result<StoredRecords> ReadRecords(RunId run, std::int64_t since, int limit,
+                                    std::size_t max_bytes) override;
   Result<std::string> Hash(RunId run) override;
   Status InsertEnd(const RunEnd& end) override;
   Result<std::optional<RunEnd>> FindEnd(RunId run) override;

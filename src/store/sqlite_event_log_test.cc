@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "store/sqlite.h"
 #include "store/test_store.h"
 
 namespace vm0::store {
@@ -118,6 +119,47 @@ TEST_F(EventLogTest, StoresAnEventOfTheLargestSize) {
   event::AppendRecord(body, 1, TimeOf(1), event::Source::kAgent, json);
   ASSERT_TRUE(Append(body));
   EXPECT_EQ(All().front().json, json);
+}
+
+TEST_F(EventLogTest, GivesRecordsAsTheyCame) {
+  const std::string body = BodyOf(1, 5);
+  ASSERT_TRUE(Append(body));
+  auto& events = store.reader().events;
+  EXPECT_EQ(events.ReadRecords(run, 0, 10, 1 << 20)->lines, body);
+  EXPECT_EQ(events.ReadRecords(run, 2, 2, 1 << 20)->lines, BodyOf(3, 4));
+  EXPECT_EQ(events.ReadRecords(run, 0, 10, 1)->lines, BodyOf(1, 1));  // one always
+  EXPECT_EQ(events.ReadRecords(run, 5, 10, 1 << 20)->lines, "");
+}
+
+TEST_F(EventLogTest, NamesTheFirstRecordThatIsNotAsItCame) {
+  ASSERT_TRUE(Append(BodyOf(1, 5)));
+  auto other = SqliteConnection::Open(store.path());
+  ASSERT_TRUE((*other)->Execute("UPDATE events SET source = 'odd' WHERE sequence IN (2, 4)"));
+  auto& events = store.reader().events;
+  EXPECT_EQ(events.ReadRecords(run, 0, 10, 1 << 20)->first_damaged, 2);
+  EXPECT_EQ(events.ReadRecords(run, 2, 10, 1 << 20)->first_damaged, 4);
+  EXPECT_EQ(events.ReadRecords(run, 4, 10, 1 << 20)->first_damaged, std::nullopt);
+  EXPECT_NE(events.ReadRecords(run, 1, 1, 1 << 20)->lines.find("2 1000002 odd {"),
+            std::string::npos);
+}
+
+TEST_F(EventLogTest, EventsOfAnOlderVm0HaveNoChecksumToMatch) {
+  ASSERT_TRUE(Append(BodyOf(1, 2)));
+  auto other = SqliteConnection::Open(store.path());
+  ASSERT_TRUE((*other)->Execute("UPDATE events SET checksum = NULL"));
+  EXPECT_EQ(store.reader().events.ReadRecords(run, 0, 10, 1 << 20)->first_damaged, std::nullopt);
+}
+
+TEST_F(EventLogTest, AnOutsidersEventsHaveAChecksumToo) {
+  const std::string json = JsonOf(1);
+  const auto stored = store.Write([&](Stores& s) {
+    const event::RecordView record{1, TimeOf(7), event::Source::kAgent, json, {}};
+    return s.events.Append(run, std::span(&record, 1));
+  });
+  ASSERT_TRUE(stored);
+  auto other = SqliteConnection::Open(store.path());
+  ASSERT_TRUE((*other)->Execute("UPDATE events SET created_at = 8"));
+  EXPECT_EQ(store.reader().events.ReadRecords(run, 0, 10, 1 << 20)->first_damaged, 1);
 }
 
 TEST_F(EventLogTest, HashesTheRecordsAsTheyCame) {

@@ -103,6 +103,8 @@ std::string ListQuery(const RunFilter& filter) {
   if (!filter.agent_name.empty()) sql += " AND agent_name = ?";
   if (filter.created_since) sql += " AND created_at >= ?";
   if (filter.created_until) sql += " AND created_at <= ?";
+  if (filter.before)
+    sql += " AND (created_at, id) < (SELECT created_at, id FROM runs WHERE id = ?)";
   return sql + " ORDER BY created_at DESC, id DESC LIMIT ?";
 }
 
@@ -199,6 +201,7 @@ Result<std::vector<Run>> SqliteRunStore::ListRuns(const RunFilter& filter) {
   if (!filter.agent_name.empty()) query.Bind(filter.agent_name);
   if (filter.created_since) query.Bind(*filter.created_since);
   if (filter.created_until) query.Bind(*filter.created_until);
+  if (filter.before) query.Bind(*filter.before);
   query.Bind(filter.limit);
   return ReadRuns(query);
 }

@@ -144,6 +144,11 @@ TEST_F(RunStoreTest, ListsTheNewestFirstAndByEveryFilter) {
   EXPECT_EQ(list(filter), (Numbers{4, 3, 2, 1}));
   filter.user_id = "b' OR 1 --";
   EXPECT_EQ(list(filter), Numbers{});
+  filter = {};
+  filter.before = store.reader().runs.ListRuns(filter)->at(2).id;
+  EXPECT_EQ(list(filter), (Numbers{2, 1, 0}));
+  filter.before = RunId::New(TimeOf(9));  // none that there is
+  EXPECT_EQ(list(filter), Numbers{});
 }
 
 TEST_F(RunStoreTest, UnfinishedRunsAreThoseOfThatMachine) {

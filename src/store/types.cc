@@ -9,6 +9,8 @@ namespace {
 constexpr std::array<std::string_view, 6> kStatusNames = {"pending", "running", "completed",
                                                           "failed",  "timeout", "cancelled"};
 
+constexpr std::array<std::string_view, 2> kHashedByNames = {"supervisor", "server"};
+
 }  // namespace
 
 std::string_view NameOf(RunStatus status) { return kStatusNames[static_cast<std::size_t>(status)]; }
@@ -22,6 +24,15 @@ std::optional<RunStatus> FindRunStatus(std::string_view name) {
 
 bool IsTerminal(RunStatus status) {
   return status != RunStatus::kPending && status != RunStatus::kRunning;
+}
+
+std::string_view NameOf(HashedBy who) { return kHashedByNames[static_cast<std::size_t>(who)]; }
+
+std::optional<HashedBy> FindHashedBy(std::string_view name) {
+  for (std::size_t i = 0; i < kHashedByNames.size(); ++i) {
+    if (kHashedByNames[i] == name) return static_cast<HashedBy>(i);
+  }
+  return std::nullopt;
 }
 
 }  // namespace vm0::store

@@ -57,6 +57,11 @@ struct Run {
   std::string request_hash;                    // of the body that came with the key
 };
 
+// Who computed the hash of an end: who held the run's spool, or the server from what it had stored.
+enum class HashedBy { kSupervisor, kServer };
+std::string_view NameOf(HashedBy who);
+std::optional<HashedBy> FindHashedBy(std::string_view name);
+
 // How a run ended: written once, together with the run's terminal status.
 struct RunEnd {
   RunId run_id;
@@ -68,6 +73,7 @@ struct RunEnd {
   std::optional<std::string> reason;
   bool output_complete = true;
   WallTime created_at{};
+  std::optional<HashedBy> hashed_by;  // absent of ends that an older vm0 wrote
 
   bool operator==(const RunEnd&) const = default;
 };
