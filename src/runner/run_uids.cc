@@ -19,7 +19,9 @@ std::optional<uid_t> ReadRunUid(const supervisor::RunDir& dir) {
 
 Result<uid_t> RunUids::Take(const supervisor::RunDir& dir) {
   VM0_ASSIGN(const os::Fd lock, Lock());
-  for (uid_t uid = first_; uid <= last_; ++uid) {
+  for (uid_t tried = first_; tried <= last_; ++tried) {
+    const uid_t uid = next_;
+    next_ = uid == last_ ? first_ : uid + 1;
     if (!HolderOf(uid).empty() || sandbox::HasProcesses(uid)) continue;
     VM0_TRY(os::WriteFileAtomic(dir.uid(), std::to_string(uid) + "\n"));
     VM0_TRY(os::WriteFileAtomic(FileOf(uid), dir.path().string()));

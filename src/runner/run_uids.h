@@ -26,10 +26,11 @@ std::optional<uid_t> ReadRunUid(const supervisor::RunDir& dir);
 class RunUids {
  public:
   RunUids(uid_t first, uid_t last, std::filesystem::path registry)
-      : first_(first), last_(last), registry_(std::move(registry)) {}
+      : first_(first), last_(last), next_(first), registry_(std::move(registry)) {}
 
-  // The smallest one that no run has and that no process runs under; noted in the run's directory.
-  // kUnavailable when there is none.
+  // One that no run has and that no process runs under, noted in the run's directory. Each in turn,
+  // so that those which are taken already are not looked at for every run. kUnavailable when there
+  // is none.
   Result<uid_t> Take(const supervisor::RunDir& dir);
   // Whether the uid that the directory notes is its own: false when another run has it meanwhile,
   // which only a reboot makes possible. What runs under it is then not ours to kill.
@@ -45,6 +46,7 @@ class RunUids {
 
   const uid_t first_;
   const uid_t last_;
+  uid_t next_;  // where Take begins
   const std::filesystem::path registry_;
 };
 

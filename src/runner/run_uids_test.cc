@@ -25,7 +25,7 @@ struct RunUidsTest : testing::Test {
   RunUids uids = Open();
 };
 
-TEST_F(RunUidsTest, GivesTheSmallestThatNobodyHasAndNotesIt) {
+TEST_F(RunUidsTest, GivesOneThatNobodyHasAndNotesIt) {
   const auto first = MakeDir("a");
   EXPECT_EQ(uids.Take(first), 76160u);
   EXPECT_EQ(ReadRunUid(first), 76160u);
@@ -44,7 +44,8 @@ TEST_F(RunUidsTest, AClaimOutlivesItsRunnerAndEndsWithTheNote) {
   RunUids next = Open();
   EXPECT_EQ(next.Take(MakeDir("b")), 76161u);
   ASSERT_TRUE(os::Remove(dir.uid()));
-  EXPECT_EQ(next.Take(MakeDir("c")), 76160u);
+  EXPECT_EQ(next.Take(MakeDir("c")), 76162u);  // each in turn
+  EXPECT_EQ(next.Take(MakeDir("d")), 76160u);
 }
 
 TEST_F(RunUidsTest, FreeKeepsWhatIsStillNoted) {

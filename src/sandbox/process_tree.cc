@@ -2,16 +2,19 @@
 #include "sandbox/process_tree.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/text.h"
+#include "os/fd.h"
 #include "os/file.h"
 
 namespace vm0::sandbox {
@@ -50,11 +53,17 @@ std::vector<pid_t> Descendants() {
   return found;
 }
 
+// One read, since there may be thousands of processes and a look at all of them for each run: the
+// lines that count stand in the first few hundred bytes.
 std::optional<ProcessInfo> ReadInfo(pid_t pid) {
-  const auto status = os::ReadFile("/proc/" + std::to_string(pid) + "/status");
-  if (!status) return std::nullopt;
+  const os::Fd fd(
+      ::open(("/proc/" + std::to_string(pid) + "/status").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.is_open()) return std::nullopt;
+  std::array<char, 1024> bytes;
+  const ssize_t size = ::read(fd.get(), bytes.data(), bytes.size());
+  if (size <= 0) return std::nullopt;
   ProcessInfo info{.pid = pid};
-  for (const std::string_view line : Split(*status, '\n')) {
+  for (const std::string_view line : Split({bytes.data(), static_cast<std::size_t>(size)}, '\n')) {
     if (line.starts_with("State:\tZ") || line.starts_with("State:\tX")) return std::nullopt;
     if (!line.starts_with("Uid:\t")) continue;
     const auto uids = Split(line.substr(5), '\t');
