@@ -144,6 +144,7 @@ asio::awaitable<Care::Next> Care::DecideAlone(const Known& known) {
     if (now)
       Log(run_id_, "it has started, but what could end it is gone from " + dir_.path().string());
   }
+  if (!known) (void)os::Remove(dir_.token());  // of a claim that came no further
   co_await TidyUp();
   co_return Next::kDone;
 }
