@@ -201,8 +201,7 @@ class Arena:
         with self._serving:
             self._down_on_purpose.add(self.world.server.pid)
         self.disarm()
-        for pid in waits.processes_with(self.world.root):
-            waits.kill(pid)
+        power_loss.kill_all(self.world)
 
     def close(self):
         with self._serving:
