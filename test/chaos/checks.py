@@ -257,3 +257,11 @@ def check_server(arena, verdict):
     for problem in arena.problems:
         verdict.found("wrong", problem)
     arena.problems.clear()
+
+
+def check_proof(arena, verdict):
+    """At the end of a world: vm0 itself proves every run of it."""
+    done = arena.world.run("verify", "--all")
+    if done.code != 0:
+        verdict.found("wrong", f"vm0 verify --all: exit {done.code}: {done.stdout[:2000]!r} "
+                      f"{done.stderr[:500]!r}")

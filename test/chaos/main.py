@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 
 from report import Report  # noqa: E402
 from arena import Arena  # noqa: E402
+from checks import check_proof  # noqa: E402
 from rounds import Round  # noqa: E402
 
 KINDS = ("power", "plain", "small disk")
@@ -59,11 +60,14 @@ def play(options, report, root):
                 arena = new_arena(options, root, number)
             round_ = Round(arena, options.seed, number)
             verdict = round_.play()
+            world_ends = number % options.rounds_per_world == 0 or number == last
+            if world_ends and not verdict.counts:
+                check_proof(arena, verdict)
             report.add(number, round_, verdict)
             if verdict.counts:
                 return arena
             number += 1
-            if (number - 1) % options.rounds_per_world == 0:
+            if world_ends:
                 arena.close()
                 arena = None
         if arena is not None:
