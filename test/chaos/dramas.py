@@ -2,6 +2,7 @@
 """Rounds whose faults must come in a certain order to mean anything. Each takes plans that suit it,
 and plays the middle of the round."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -9,6 +10,8 @@ import signal
 import waits
 from agents import Stage
 from checks import DATABASE
+
+ELDER_SECONDS = 5
 
 
 class Drama:
@@ -36,11 +39,12 @@ class Drama:
         self.arena.arm("supervisor.start", "stop", 1, id(self))
 
     def await_stopped(self):
-        """The run and the pid of the supervisor that stopped."""
-        self.arena.progress.await_all(self.arena.progress.has_fired)
-        fired = self.arena.progress.take_fired()
-        run = self.faults.run_of(fired[0]) if fired else None
-        return run, fired[0] if fired else None
+        """The run whose supervisor stopped, and its pid."""
+        progress = self.arena.progress
+        progress.await_all(progress.has_fired)
+        pid = progress.take_fired()[0]
+        progress.await_all(lambda: self.faults.run_of(pid))  # who asked for it may not know its id yet
+        return self.faults.run_of(pid), pid
 
 
 class ElderAttempt(Drama):
@@ -49,18 +53,27 @@ class ElderAttempt(Drama):
 
     name = "an older attempt wakes up"
 
+    @staticmethod
+    def suit(plan, rng):
+        plan.stages.append(plan.make_stage(rng))
+        Drama.suit(plan, rng)
+
     def before(self):
         self.stop_before_start()
+        for run in self.runs:
+            run.hold_at(0)  # none ends before the older attempt had its chance
 
     def play(self):
         run, elder = self.await_stopped()
-        if run is None:
-            return
         folder = self.arena.world.run_dir(run.run_id)
         os.rename(folder, f"{self.arena.aside}/{run.run_id}")
         self.arena.restart()
         run.await_mark()
         waits.kill(elder, signal.SIGCONT)
+        with contextlib.suppress(waits.Hang):  # the checks will see what it does instead
+            waits.wait_gone(elder, ELDER_SECONDS)
+        for run in self.runs:
+            run.hold_at(None)
         self.faults.counts[self.name] += 1
 
 
@@ -74,8 +87,6 @@ class CancelBeforeStart(Drama):
 
     def play(self):
         run, supervisor = self.await_stopped()
-        if run is None:
-            return
         run.cancel()
         waits.kill(supervisor, signal.SIGCONT)
         self.faults.counts[self.name] += 1

@@ -80,6 +80,7 @@ class Run:
             self._cancelled.set()
             self._cancel(run_id)
         self.run_id = run_id
+        self.arena.progress.move()
         self._attach(run_id)
         if self.plan.cancel_at:
             self._cancelled.wait(waits.HANG_SECONDS)
