@@ -58,7 +58,7 @@ def test_row_OutOfMemory_is_told_with_limit_and_peak(world):
     reason = "killed by the kernel: memory limit 256 MiB, peak 256.0 MiB"
     assert done.code == 1 and reason.encode() in done.stderr, done
     assert b"the kernel killed a process of the run" in done.stderr, done
-    assert run["error"] == reason
+    assert run["error"] == reason + "; give it more with limits.memory"
     assert run["limits"]["named"] == ["memory"]
     assert run["usage"]["oomKills"] == 1
     assert 250 << 20 <= run["usage"]["memoryPeakBytes"] <= 256 << 20

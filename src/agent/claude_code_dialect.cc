@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/claude_code_dialect.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -230,6 +231,11 @@ void ParseResultLine(const json::object& raw, Collector& out) {
   out.Add(Notice{"Result of unknown form: " + vm0::ToJson(data != nullptr ? *data : raw)});
 }
 
+// A command that was left running ends with Claude Code; all else makes it go on when it is done.
+bool WorksByItself(const json::value& task) {
+  return task.is_object() && StringMember(task.get_object(), "task_type") != "local_bash";
+}
+
 class ClaudeCode final : public Dialect {
  public:
   std::string_view name() const override { return "claude-code"; }
@@ -255,6 +261,25 @@ class ClaudeCode final : public Dialect {
     if (!object || !IsTerminal(*object)) return std::nullopt;
     ResultEvent result = ParseResult(*object);
     return Outcome{result.success, std::move(result.result)};
+  }
+
+  std::optional<bool> Background(std::string_view raw) const override {
+    if (raw.find("\"background_tasks_changed\"") == std::string_view::npos) return std::nullopt;
+    const auto object = ParseJsonObject(raw, "event");
+    if (!object || StringMember(*object, "type") != "system" ||
+        StringMember(*object, "subtype") != "background_tasks_changed") {
+      return std::nullopt;
+    }
+    const json::array* tasks = ArrayMember(*object, "tasks");
+    return tasks != nullptr && std::ranges::any_of(*tasks, WorksByItself);
+  }
+
+  bool IsOfTurn(std::string_view raw) const override {
+    const auto object = ParseJsonObject(raw, "event");
+    if (!object || StringMember(*object, "parent_tool_use_id")) return false;
+    const std::string_view type = StringMember(*object, "type").value_or("");
+    if (type == "system") return StringMember(*object, "subtype") == "init";
+    return type == "assistant" || type == "user" || type == "stream_event";
   }
 };
 

@@ -329,6 +329,35 @@ TEST(ClaudeCodeDialect, TakesToolsThatAreNoListOfStrings) {
   EXPECT_EQ(tools("null"), "");
 }
 
+// What goes on.
+
+TEST(ClaudeCodeDialect, TellsWhetherItWorksInTheBackground) {
+  const auto background = [](const std::string& tasks) {
+    return ClaudeCodeDialect().Background(
+        R"({"type":"system","subtype":"background_tasks_changed","tasks":)" + tasks + "}");
+  };
+  EXPECT_EQ(background(R"([{"task_type":"local_agent"}])"), true);
+  EXPECT_EQ(background(R"([{"task_type":"local_bash"},{"task_type":"of_tomorrow"}])"), true);
+  EXPECT_EQ(background(R"([{"task_type":"local_bash"}])"), false) << "a command ends with it";
+  EXPECT_EQ(background("[]"), false);
+  EXPECT_EQ(background("7"), false);
+  EXPECT_EQ(ClaudeCodeDialect().Background(R"({"type":"user","x":"background_tasks_changed"})"),
+            std::nullopt);
+  EXPECT_EQ(ClaudeCodeDialect().Background("{"), std::nullopt);
+}
+
+TEST(ClaudeCodeDialect, KnowsTheEventsOfATurnOfItsOwn) {
+  const auto of_turn = [](const char* raw) { return ClaudeCodeDialect().IsOfTurn(raw); };
+  EXPECT_TRUE(of_turn(R"({"type":"system","subtype":"init"})"));
+  EXPECT_TRUE(of_turn(R"({"type":"assistant","parent_tool_use_id":null})"));
+  EXPECT_TRUE(of_turn(R"({"type":"user"})"));
+  EXPECT_TRUE(of_turn(R"({"type":"stream_event"})"));
+  EXPECT_FALSE(of_turn(R"({"type":"assistant","parent_tool_use_id":"toolu_1"})"));
+  EXPECT_FALSE(of_turn(R"({"type":"system","subtype":"status"})"));
+  EXPECT_FALSE(of_turn(R"({"type":"result","subtype":"success"})"));
+  EXPECT_FALSE(of_turn("[1]"));
+}
+
 // The end of a run.
 
 std::optional<Outcome> Terminal(std::string_view raw) { return ClaudeCodeDialect().Terminal(raw); }

@@ -29,6 +29,11 @@ class Dialect {
   // The outcome if `raw` is a terminal event. Cheap for other events: called on each. An agent may
   // print several (Claude Code with background sub-agents does): the last one counts.
   virtual std::optional<Outcome> Terminal(std::string_view raw) const = 0;
+  // Whether agents that this one has started work on in the background, so that it goes on by
+  // itself also after a terminal event; nullopt if `raw` does not tell. Cheap for other events.
+  virtual std::optional<bool> Background(std::string_view raw) const = 0;
+  // Whether `raw` is of a turn of the agent itself, so that another terminal event will follow.
+  virtual bool IsOfTurn(std::string_view raw) const = 0;
 };
 
 // "plain", "claude-code"; nullptr for an unknown name.

@@ -30,6 +30,8 @@ class Plainly final : public Dialect {
   std::string_view name() const override { return "plain"; }
   bool has_terminal_event() const override { return false; }
   std::optional<Outcome> Terminal(std::string_view) const override { return std::nullopt; }
+  std::optional<bool> Background(std::string_view) const override { return std::nullopt; }
+  bool IsOfTurn(std::string_view) const override { return false; }
 
   std::vector<ParsedEvent> Parse(std::string_view raw) const override {
     if (!event::IsEvent(raw)) return {};

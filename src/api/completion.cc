@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "api/inputs.h"
+#include "base/run_error.h"
 
 namespace vm0::api {
 namespace {
@@ -104,8 +105,9 @@ Result<run::Completion> ParseOutsiderCompletion(const json::object& body) {
   VM0_ASSIGN(completion.reason, ReadText(body, "error", kMaxReasonBytes));
   const int code = *completion.exit_code;
   completion.status = code == 0 ? store::RunStatus::kCompleted : store::RunStatus::kFailed;
-  if (code != 0 && !completion.reason)
-    completion.reason = "the agent exited with code " + std::to_string(code);
+  const auto error = completion.reason ? RunError::kAgentFailed : RunError::kAgentExited;
+  completion.error_code = InfoOf(error).name;
+  if (!completion.reason) completion.reason = Describe(error, std::to_string(code));
   return completion;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/completion.h"
 #include "api/test_stack.h"
+#include "base/run_error.h"
 #include "event/record.h"
 
 namespace vm0::api {
@@ -437,7 +438,7 @@ TEST(ProtocolRow, CompleteOutsider_EndsByItsExitCode) {
   EXPECT_THAT(complete(bad, "").message(), HasSubstr("Missing exitCode"));
   EXPECT_EQ(complete(bad, R"(,"exitCode":3)").body, R"({"success":true,"status":"failed"})");
   EXPECT_EQ(stack.Get("/api/agent/runs/" + bad, stack.alice).text("error"),
-            "the agent exited with code 3");
+            Describe(RunError::kAgentExited, "3"));
 
   const Stack::ClaimedRun ours = stack.ClaimAndStart();
   EXPECT_THAT(complete(ours.id, R"(,"exitCode":0)"), IsError(409, "RUN_SUPERVISED"));

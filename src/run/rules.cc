@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/run_error.h"
 #include "run/ending.h"
 #include "run/transition.h"
 
@@ -59,18 +60,20 @@ Result<Claimed> Claim(store::Stores& stores, store::Run run, const std::string& 
   return claimed;
 }
 
-Completion Failed(std::string reason) {
+Completion Ended(RunError error, std::string_view detail = "") {
+  const RunErrorInfo& info = InfoOf(error);
   Completion completion;
-  completion.status = RunStatus::kFailed;
-  completion.reason = std::move(reason);
+  completion.status = *store::FindRunStatus(info.status);
+  completion.reason = Describe(error, detail);
+  completion.error_code = info.name;
   return completion;
 }
 
-std::string DescribeLastFailure(const store::Run& run) {
-  const std::string what = "the supervisor could not be started";
+// How often the supervisor could not be started, and why.
+std::string DescribeFailures(const store::Run& run) {
   const std::string reason = run.last_failure.value_or("");
-  if (run.attempt == 1) return what + ": " + reason;
-  return what + " " + std::to_string(run.attempt) + " times; the last time: " + reason;
+  if (run.attempt == 1) return ": " + reason;
+  return " " + std::to_string(run.attempt) + " times; the last time: " + reason;
 }
 
 Error GapError(std::int64_t offered, std::int64_t stored) {
@@ -145,7 +148,7 @@ Result<Outcome> ReleaseRun(store::Stores& stores, const Release& release, WallTi
   if (run.started) return Fail(Code::kConflict, "the run has started; it is never started again");
   run.last_failure = release.reason;
   if (run.attempt >= run.max_attempts) {  // ReleaseLast
-    VM0_TRY(EndWithStored(stores, run, Failed(DescribeLastFailure(run)), now));
+    VM0_TRY(EndWithStored(stores, run, Ended(RunError::kNeverStarted, DescribeFailures(run)), now));
     return Outcome{std::move(run), true};
   }
   VM0_TRY(Transition(run, RunStatus::kPending));
@@ -170,7 +173,7 @@ Result<std::optional<store::Secrets>> StartRun(store::Stores& stores, RunId id, 
   if (!secrets) {
     // It will not get better, and a supervisor would ask for ever. No answer to start, no agent:
     // also a run whose first answer was lost has none.
-    const Completion failed = Failed("its secrets can not be read: " + secrets.error().message);
+    const auto failed = Ended(RunError::kSecretsUnreadable, secrets.error().message);
     VM0_TRY(EndWithStored(stores, run, failed, now));
     return std::nullopt;
   }
@@ -213,9 +216,7 @@ Result<Outcome> CancelRun(store::Stores& stores, RunId id, WallTime now) {
   }
   // CancelPending, CancelUnstarted; and a run without a supervisor, which nobody else would end.
   run.cancel_requested_at = now;
-  Completion cancelled;
-  cancelled.status = RunStatus::kCancelled;
-  cancelled.reason = run.external ? "cancelled" : "cancelled before its agent was started";
+  const auto cancelled = Ended(run.external ? RunError::kCancelled : RunError::kCancelledUnstarted);
   VM0_TRY(EndWithStored(stores, run, cancelled, now));
   return Outcome{std::move(run), true};
 }

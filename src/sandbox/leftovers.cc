@@ -45,10 +45,10 @@ void KillUser(uid_t uid) {
 }
 
 // Kills what it is given and waits until they are gone or `deadline` has come.
-void KillAndWait(const std::vector<ProcessInfo>& processes,
+void KillAndWait(const std::vector<pid_t>& processes,
                  std::chrono::steady_clock::time_point deadline) {
-  for (const ProcessInfo& process : processes) {
-    auto fd = os::OpenPidFd(process.pid);
+  for (const pid_t process : processes) {
+    auto fd = os::OpenPidFd(process);
     if (!fd) continue;
     (void)os::SignalPidFd(fd->get(), SIGKILL);
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -58,7 +58,28 @@ void KillAndWait(const std::vector<ProcessInfo>& processes,
   }
 }
 
+std::vector<pid_t> PidsOf(const std::vector<ProcessInfo>& processes) {
+  std::vector<pid_t> pids;
+  for (const ProcessInfo& process : processes) pids.push_back(process.pid);
+  return pids;
+}
+
 }  // namespace
+
+Result<int> KillOrphans() {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  int killed = 0;
+  // Those whose parent is killed come to us: until there is none.
+  for (;;) {
+    const auto left = Descendants();
+    if (left.empty()) return killed;
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return Fail(Code::kIo, "process " + std::to_string(left.front()) + " can't be killed");
+    }
+    KillAndWait(left, deadline);
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) ++killed;
+  }
+}
 
 bool HasProcesses(uid_t uid) {
   return !FindProcesses([uid](const auto& process) { return RunsAs(process, uid); }).empty();
@@ -88,7 +109,7 @@ Result<int> KillLeftovers(const std::string& run_id, std::optional<uid_t> run_ui
     }
     killed += static_cast<int>(left.size());
     if (run_uid) KillUser(*run_uid);
-    KillAndWait(left, deadline);
+    KillAndWait(PidsOf(left), deadline);
   }
 }
 

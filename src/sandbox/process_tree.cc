@@ -46,13 +46,6 @@ void AddChildren(pid_t process, std::vector<pid_t>& out) {
   }
 }
 
-std::vector<pid_t> Descendants() {
-  std::vector<pid_t> found;
-  AddChildren(::getpid(), found);
-  for (std::size_t i = 0; i < found.size(); ++i) AddChildren(found[i], found);
-  return found;
-}
-
 // One read, since there may be thousands of processes and a look at all of them for each run: the
 // lines that count stand in the first few hundred bytes.
 std::optional<ProcessInfo> ReadInfo(pid_t pid) {
@@ -76,6 +69,13 @@ std::optional<ProcessInfo> ReadInfo(pid_t pid) {
 }
 
 }  // namespace
+
+std::vector<pid_t> Descendants() {
+  std::vector<pid_t> found;
+  AddChildren(::getpid(), found);
+  for (std::size_t i = 0; i < found.size(); ++i) AddChildren(found[i], found);
+  return found;
+}
 
 void KillDescendants() {
   for (;;) {

@@ -13,6 +13,9 @@ namespace vm0::sandbox {
 // hangs in the kernel.
 void KillDescendants();
 
+// All descendants of ours, zombies too.
+std::vector<pid_t> Descendants();
+
 // One process as /proc shows it.
 struct ProcessInfo {
   pid_t pid = 0;

@@ -146,6 +146,10 @@ std::vector<std::string_view> DriverNames();
 // how many there were. Removes its control group, too. Blocks until they are gone; kIo when some
 // are not after 10 s.
 Result<int> KillLeftovers(const std::string& run_id, std::optional<uid_t> run_uid);
+// Kills and reaps whatever descends from us, under any name and in any session: what a launcher
+// that was killed has left to us, its subreaper. For a process that has no other children. Gives
+// how many there were. Blocks until they are gone; kIo when some are not after 10 s.
+Result<int> KillOrphans();
 // Whether anything runs under that uid.
 bool HasProcesses(uid_t uid);
 

@@ -30,17 +30,17 @@ AgentRun::AgentRun(asio::any_io_executor executor, Parts parts, const agent::Lim
 
 asio::awaitable<Facts> AgentRun::Run(std::unique_ptr<sandbox::Box> box) {
   box_ = std::move(box);
-  const OutputReader::Parts reading{parts_.transcript, parts_.journal,
-                                    [this] { last_output_ = parts_.clock.Now(); }};
+  const OutputReader::Parts reading{parts_.transcript, parts_.journal, [this] { Heard(); }};
   OutputReader out(executor_, box_->stdout_pipe(), Stream::kStdout, reading);
   OutputReader err(executor_, box_->stderr_pipe(), Stream::kStderr, reading);
   os::TaskGroup readers(executor_);
-  readers.Spawn(out.Run());
+  readers.Spawn(ReadOutput(out));
   readers.Spawn(err.Run());
   co_await AwaitExit();
-  timeout_.Cancel();
-  idle_timeout_.Cancel();
-  escalation_.Cancel();
+  for (os::Timer* timer :
+       {&timeout_, &idle_timeout_, &result_patience_, &closed_patience_, &escalation_}) {
+    timer->Cancel();
+  }
   facts_.exit = FinishBox();
   facts_.usage = box_->usage();
   box_.reset();
@@ -57,6 +57,37 @@ asio::awaitable<void> AgentRun::AwaitExit() {
     exited_changed_.Notify();
   });
   while (!exited_ && !stuck_) co_await exited_changed_.Wait();
+}
+
+asio::awaitable<void> AgentRun::ReadOutput(OutputReader& out) {
+  co_await out.Run();
+  if (exited_ || facts_.ended_by != EndedBy::kNobody) co_return;
+  closed_patience_ = os::Timer(parts_.clock, parts_.clock.Now() + kClosedPatience, [this] {
+    Record("stdout_closed",
+           "the agent closed its standard output and runs on: what it does now can't be seen; its "
+           "timeouts hold");
+  });
+}
+
+void AgentRun::Heard() {
+  last_output_ = parts_.clock.Now();
+  if (!awaits_exit_ && parts_.transcript.has_result()) {
+    ArmResultTimer(last_output_ + kResultPatience);
+  }
+}
+
+void AgentRun::ArmResultTimer(MonoTime deadline) {
+  awaits_exit_ = true;
+  result_patience_ = os::Timer(parts_.clock, deadline, [this] {
+    awaits_exit_ = parts_.transcript.has_result();  // else it works on
+    if (!awaits_exit_) return;
+    if (parts_.journal.blocked()) last_output_ = parts_.clock.Now();
+    const MonoTime next = last_output_ + kResultPatience;
+    if (next > parts_.clock.Now()) return ArmResultTimer(next);
+    if (!Begin(EndedBy::kHungAfterResult, FormatDuration(kResultPatience))) return;
+    Record("hung_after_result", DescribeEnding(facts_.ended_by, facts_.detail));
+    Terminate();
+  });
 }
 
 Result<os::ExitStatus> AgentRun::FinishBox() {
@@ -106,6 +137,8 @@ bool AgentRun::Begin(EndedBy reason, std::string detail) {
   if (!box_ || exited_ || facts_.ended_by != EndedBy::kNobody) return false;
   facts_.ended_by = reason;
   facts_.detail = std::move(detail);
+  if (parts_.transcript.has_result()) facts_.outcome_before = parts_.transcript.outcome();
+  closed_patience_.Cancel();
   return true;
 }
 
@@ -117,21 +150,22 @@ void AgentRun::Record(std::string_view event, std::string_view message) {
 
 void AgentRun::Cancel() {
   if (!Begin(EndedBy::kCancel, "")) return;
-  const auto& outcome = parts_.transcript.outcome();
-  facts_.succeeded_before_cancel = outcome && outcome->success;
   Record("cancel", "the run is cancelled: the agent gets SIGINT");
   box_->Signal(SIGINT);
-  escalation_ = os::Timer(parts_.clock, parts_.clock.Now() + kInterruptPatience, [this] {
-    parts_.log.Write("the agent gets SIGTERM");
-    box_->Signal(SIGTERM);
-    escalation_ =
-        os::Timer(parts_.clock, parts_.clock.Now() + kTerminatePatience, [this] { Kill(); });
-  });
+  escalation_ =
+      os::Timer(parts_.clock, parts_.clock.Now() + kInterruptPatience, [this] { Terminate(); });
+}
+
+void AgentRun::Terminate() {
+  parts_.log.Write("the agent gets SIGTERM");
+  box_->Signal(SIGTERM);
+  escalation_ =
+      os::Timer(parts_.clock, parts_.clock.Now() + kTerminatePatience, [this] { Kill(); });
 }
 
 void AgentRun::Stop(EndedBy reason, std::string detail, std::string_view event) {
   if (!Begin(reason, std::move(detail))) return;
-  if (!event.empty()) Record(event, *Judge(facts_).reason);
+  if (!event.empty()) Record(event, DescribeEnding(reason, facts_.detail));
   Kill();
 }
 

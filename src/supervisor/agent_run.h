@@ -31,6 +31,11 @@ class AgentRun {
   // `limits` count from now.
   AgentRun(asio::any_io_executor executor, Parts parts, const agent::Limits& limits);
 
+  // Of an agent that gave its result and does not exit, from its last output on.
+  static constexpr Seconds kResultPatience{10};
+  // Of one that closed its standard output and runs on, until that is told.
+  static constexpr Seconds kClosedPatience{10};
+
   // Until the box has ended and all that it printed is in the journal. Once.
   asio::awaitable<Facts> Run(std::unique_ptr<sandbox::Box> box);
 
@@ -45,12 +50,16 @@ class AgentRun {
 
  private:
   asio::awaitable<void> AwaitExit();
+  asio::awaitable<void> ReadOutput(OutputReader& out);
+  void Heard();
+  void ArmResultTimer(MonoTime deadline);
   asio::awaitable<void> ReadToTheEnd(OutputReader& out, OutputReader& err, os::TaskGroup& readers);
   Result<os::ExitStatus> FinishBox();
   void SetTimers(const agent::Limits& limits);
   asio::awaitable<void> RecordOomKills();
   void ArmIdleTimer(Seconds limit, MonoTime deadline);
   bool Begin(EndedBy reason, std::string detail);
+  void Terminate();
   void Kill();
   void Record(std::string_view event, std::string_view message);
 
@@ -61,9 +70,12 @@ class AgentRun {
   Facts facts_;
   MonoTime last_output_;
   bool exited_ = false;
-  bool stuck_ = false;  // killed, and did not end
+  bool stuck_ = false;        // killed, and did not end
+  bool awaits_exit_ = false;  // a result came: result_patience_ runs
   os::Timer timeout_;
   os::Timer idle_timeout_;
+  os::Timer result_patience_;
+  os::Timer closed_patience_;
   os::Timer escalation_;
 };
 

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/run_error.h"
+
 namespace vm0::supervisor {
 namespace {
 
@@ -19,8 +21,9 @@ void EndWithStored(client::CompleteMessage& message, std::int64_t stored) {
 
 void Fault(client::CompleteMessage& message, const std::string& refusal) {
   if (message.status != "completed") return;
-  message.status = "failed";
-  message.reason = "the server refused the run's events: " + refusal;
+  message.status = InfoOf(RunError::kEventsRefused).status;
+  message.reason = Describe(RunError::kEventsRefused, refusal);
+  message.error_code = InfoOf(RunError::kEventsRefused).name;
 }
 
 // Our number is not the server's: ships the rest, or ends with what is stored.

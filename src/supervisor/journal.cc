@@ -31,31 +31,50 @@ void Journal::Flush() {
   if (discarding_) burst_.clear();
   if (burst_.empty()) return;
   const auto status = parts_.spool.Append(burst_, recorder_.last_sequence());
-  if (!status) {
-    if (!blocked_) parts_.log.Write(status.error().message + "; waiting for room");
-    blocked_ = true;
-    retry_ = os::Timer(parts_.clock, parts_.clock.Now() + kRetry, [this] { Flush(); });
-    return;
-  }
+  if (!status) return TakeFailure(status.error());
   (void)os::FaultFails("supervisor.spooled");
-  if (blocked_) parts_.log.Write("the spool can be written again");
-  blocked_ = false;
-  retry_.Cancel();
   burst_.clear();
   if (burst_.capacity() > kRoomToKeep) burst_.shrink_to_fit();
+  if (blocked()) return TellOfWait();
   spooled_();
   unblocked_.Notify();
 }
 
+void Journal::TakeFailure(const Error& error) {
+  if (!blocked()) {
+    parts_.log.Write(error.message + "; waiting for room");
+    blocked_since_ = parts_.clock.Now();
+    blocked_by_ = error.message;
+  }
+  retry_ = os::Timer(parts_.clock, parts_.clock.Now() + kRetry, [this] { Flush(); });
+}
+
+void Journal::TellOfWait() {
+  const Seconds waited = blocked_for();
+  const std::string message = "the run's spool could not be written for " + FormatDuration(waited) +
+                              " (" + blocked_by_ +
+                              "): the agent had to wait, and nothing of it is lost";
+  parts_.log.Write(message);
+  blocked_since_.reset();
+  retry_.Cancel();
+  Add(event::Source::kVm0, MakeVm0Event("disk_full", message, {{"seconds", waited.count()}}));
+  Flush();
+}
+
 void Journal::Discard() {
   discarding_ = true;
-  blocked_ = false;
+  blocked_since_.reset();
   retry_.Cancel();
   unblocked_.Notify();
 }
 
+Seconds Journal::blocked_for() const {
+  if (!blocked_since_) return Seconds(0);
+  return std::chrono::duration_cast<Seconds>(parts_.clock.Now() - *blocked_since_);
+}
+
 asio::awaitable<void> Journal::Ready() {
-  while (blocked_) co_await unblocked_.Wait();
+  while (blocked()) co_await unblocked_.Wait();
 }
 
 std::int64_t Journal::size() const {

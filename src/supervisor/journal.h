@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,8 @@ namespace asio = boost::asio;
 
 // Gets events into the spool, one write a burst. When the disk takes no more, what is numbered
 // waits here and is tried again each second; readers of the agent's output wait in Ready meanwhile,
-// so that the pipes fill up and nothing is lost. Loop thread only; what it is made of outlives it.
+// so that the pipes fill up and nothing is lost. An event "disk_full" tells of it as soon as there
+// is room. Loop thread only; what it is made of outlives it.
 class Journal {
  public:
   struct Parts {
@@ -35,7 +37,9 @@ class Journal {
   void Flush();
   // Until nothing is waiting.
   asio::awaitable<void> Ready();
-  bool blocked() const { return blocked_; }
+  bool blocked() const { return blocked_since_.has_value(); }
+  // How long the disk has not taken what waits; zero when it does.
+  Seconds blocked_for() const;
   // Nobody wants the events any more: what is waiting and what comes is dropped.
   void Discard();
   // Of spool and burst together.
@@ -44,13 +48,17 @@ class Journal {
   std::string hash() const { return recorder_.hash(); }
 
  private:
+  void TakeFailure(const Error& error);
+  void TellOfWait();
+
   Parts parts_;
   std::function<void()> spooled_;
   Recorder recorder_;
   os::Condition unblocked_;
   os::Timer retry_;
   std::string burst_;
-  bool blocked_ = false;
+  std::optional<MonoTime> blocked_since_;
+  std::string blocked_by_;  // the error
   bool discarding_ = false;
 };
 

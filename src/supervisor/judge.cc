@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/judge.h"
 
+#include <cassert>
+
 #include "agent/limits.h"
 #include "os/signal_name.h"
 
@@ -11,13 +13,14 @@ constexpr std::size_t kLongestOutput = 256 << 10;
 constexpr std::size_t kLongestReason = 4 << 10;
 constexpr int kShellKilled = 137;  // a shell's exit code for a child that SIGKILL ended
 
-Judgement Ended(std::string status, std::string reason) {
-  return {.status = std::move(status),
-          .reason = CutText(std::move(reason), kLongestReason),
+Judgement Ended(RunError error, std::string_view detail = "") {
+  const RunErrorInfo& info = InfoOf(error);
+  return {.status = std::string(info.status),
+          .reason = CutText(Describe(error, detail), kLongestReason),
           .output = std::nullopt,
           .exit_code = std::nullopt,
           .signal = std::nullopt,
-          .error_code = std::nullopt};
+          .error_code = std::string(info.name)};
 }
 
 Judgement Completed() {
@@ -27,10 +30,14 @@ Judgement Completed() {
 }
 
 Judgement JudgeExit(const os::ExitStatus& exit) {
-  if (exit.signal != 0) {
-    return Ended("failed", "the agent was killed by " + os::DescribeSignal(exit.signal));
-  }
-  return Ended("failed", "the agent exited with code " + std::to_string(exit.code));
+  if (exit.signal != 0) return Ended(RunError::kAgentKilled, os::DescribeSignal(exit.signal));
+  return Ended(RunError::kAgentExited, std::to_string(exit.code));
+}
+
+Judgement JudgeOutcome(const agent::Outcome& outcome) {
+  if (outcome.success) return Completed();
+  return Ended(RunError::kAgentFailed,
+               outcome.result.empty() ? "the agent reported a failure" : outcome.result);
 }
 
 // The agent, or what it waited for, was killed for the memory limit, as far as can be told.
@@ -39,52 +46,60 @@ bool IsOutOfMemory(const Facts& facts) {
   return !facts.exit || facts.exit->shell_code() == kShellKilled;
 }
 
+Judgement JudgeUnexecuted(const Error& error) {
+  const bool has_no_sandbox = error.code == Code::kSandboxUnavailable;
+  return Ended(has_no_sandbox ? RunError::kSandboxUnavailable : RunError::kNotStarted,
+               error.message);
+}
+
 Judgement JudgeByItself(const Facts& facts) {
-  if (IsOutOfMemory(facts)) {
-    return Ended("failed", "killed by the kernel: " + DescribeMemory(facts));
-  }
-  if (facts.outcome && !facts.outcome->success) {
-    const std::string& text = facts.outcome->result;
-    return Ended("failed", text.empty() ? "the agent reported a failure" : text);
-  }
+  if (IsOutOfMemory(facts)) return Ended(RunError::kOutOfMemory, DescribeMemory(facts));
+  if (!facts.exit) return JudgeUnexecuted(facts.exit.error());
+  if (facts.outcome && !facts.outcome->success) return JudgeOutcome(*facts.outcome);
   if (facts.exit->shell_code() != 0) return JudgeExit(*facts.exit);
-  if (facts.has_terminal_event && !facts.outcome) {
-    return Ended("failed", "the agent ended without a result");
-  }
+  if (facts.has_terminal_event && !facts.outcome) return Ended(RunError::kNoResult);
   return Completed();
 }
 
-Judgement JudgeStatus(const Facts& facts) {
-  switch (facts.ended_by) {
+// kNobody and kHungAfterResult: the agent's own word counts.
+std::optional<RunError> ErrorOf(EndedBy reason) {
+  switch (reason) {
     case EndedBy::kTimeout:
-      return Ended("timeout", "the run took longer than its timeout of " + facts.detail);
+      return RunError::kTimeout;
     case EndedBy::kIdleTimeout:
-      return Ended("timeout", "the agent printed nothing for " + facts.detail);
+      return RunError::kIdleTimeout;
     case EndedBy::kSpoolFull:
-      return Ended("failed", "the agent printed more than the spool's limit of " + facts.detail);
+      return RunError::kSpoolFull;
     case EndedBy::kDiskLimit:
-      return Ended("failed", facts.detail);
+      return RunError::kDiskLimit;
     case EndedBy::kRefused:
-      return Ended("failed", "the server refused the run's events: " + facts.detail);
+      return RunError::kEventsRefused;
     case EndedBy::kCancel:
-      // Its work was done; how it took our signal does not matter.
-      if (facts.succeeded_before_cancel) return Completed();
-      return Ended("cancelled", "the run was cancelled");
+      return RunError::kCancelled;
+    case EndedBy::kHungAfterResult:
     case EndedBy::kNobody:
       break;
   }
-  return JudgeByItself(facts);
+  return std::nullopt;
+}
+
+// Its work was done before; how it took our signal does not matter. A limit that is passed counts
+// all the same.
+bool WasDoneBefore(const Facts& facts) {
+  if (!facts.outcome_before) return false;
+  return facts.ended_by == EndedBy::kHungAfterResult || facts.ended_by == EndedBy::kCancel ||
+         facts.ended_by == EndedBy::kTimeout || facts.ended_by == EndedBy::kIdleTimeout;
+}
+
+Judgement JudgeStatus(const Facts& facts) {
+  if (WasDoneBefore(facts)) return JudgeOutcome(*facts.outcome_before);
+  const auto error = ErrorOf(facts.ended_by);
+  return error ? Ended(*error, facts.detail) : JudgeByItself(facts);
 }
 
 }  // namespace
 
 Judgement Judge(const Facts& facts) {
-  if (!facts.exit && facts.ended_by == EndedBy::kNobody && !IsOutOfMemory(facts)) {
-    Judgement judgement = Ended("failed", facts.exit.error().message);
-    if (facts.exit.error().code == Code::kSandboxUnavailable)
-      judgement.error_code = InfoOf(Code::kSandboxUnavailable).name;
-    return judgement;
-  }
   Judgement judgement = JudgeStatus(facts);
   if (facts.outcome && facts.outcome->success) {
     judgement.output = CutText(facts.outcome->result, kLongestOutput);
@@ -96,6 +111,16 @@ Judgement Judge(const Facts& facts) {
     judgement.exit_code = facts.exit->code;
   }
   return judgement;
+}
+
+std::string DescribeEnding(EndedBy reason, const std::string& detail) {
+  if (reason == EndedBy::kHungAfterResult) {
+    return "the agent gave its result, then printed nothing for " + detail +
+           " and did not exit: it is ended";
+  }
+  const auto error = ErrorOf(reason);
+  assert(error);
+  return WhatOf(*error, detail);
 }
 
 std::string DescribeMemory(const Facts& facts) {

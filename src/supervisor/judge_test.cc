@@ -26,9 +26,13 @@ std::string Told(const Facts& facts) {
   return judgement.status + ": " + judgement.reason.value_or("-");
 }
 
+std::string As(RunError error, std::string_view detail = "") {
+  return std::string(InfoOf(error).status) + ": " + Describe(error, detail);
+}
+
 TEST(Judge, GoesByTheExitCodeWhereThereIsNoTerminalEvent) {
   EXPECT_EQ(Told(Exited(0)), "completed: -");
-  EXPECT_EQ(Told(Exited(3)), "failed: the agent exited with code 3");
+  EXPECT_EQ(Told(Exited(3)), As(RunError::kAgentExited, "3"));
   EXPECT_EQ(Judge(Exited(3)).exit_code, 3);
   EXPECT_EQ(Judge(Exited(3)).signal, std::nullopt);
 }
@@ -36,7 +40,7 @@ TEST(Judge, GoesByTheExitCodeWhereThereIsNoTerminalEvent) {
 TEST(Judge, NamesTheSignal) {
   Facts facts;
   facts.exit = os::ExitStatus{.code = 0, .signal = 9};
-  EXPECT_EQ(Told(facts), "failed: the agent was killed by signal 9 (SIGKILL)");
+  EXPECT_EQ(Told(facts), As(RunError::kAgentKilled, "signal 9 (SIGKILL)"));
   EXPECT_EQ(Judge(facts).signal, 9);
   EXPECT_EQ(Judge(facts).exit_code, std::nullopt);
 }
@@ -44,7 +48,7 @@ TEST(Judge, NamesTheSignal) {
 TEST(Judge, NeedsBothTheResultAndTheExitCode) {
   EXPECT_EQ(Told(WithResult(0, true, "42")), "completed: -");
   EXPECT_EQ(Judge(WithResult(0, true, "42")).output, "42");
-  EXPECT_EQ(Told(WithResult(1, true, "42")), "failed: the agent exited with code 1");
+  EXPECT_EQ(Told(WithResult(1, true, "42")), As(RunError::kAgentExited, "1"));
   EXPECT_EQ(Judge(WithResult(1, true, "42")).output, "42");
   EXPECT_EQ(Told(WithResult(0, false, "API Error: 400")), "failed: API Error: 400");
   EXPECT_EQ(Told(WithResult(1, false, "API Error: 400")), "failed: API Error: 400");
@@ -55,7 +59,7 @@ TEST(Judge, NeedsBothTheResultAndTheExitCode) {
 TEST(Judge, MissesTheResultOfAnAgentThatHasOne) {
   Facts facts = Exited(0);
   facts.has_terminal_event = true;
-  EXPECT_EQ(Told(facts), "failed: the agent ended without a result");
+  EXPECT_EQ(Told(facts), As(RunError::kNoResult));
 }
 
 TEST(Judge, TellsWhyItWasNeverExecuted) {
@@ -72,7 +76,7 @@ TEST(Judge, TellsWhatTheKernelKilledFor) {
                                .pids_peak = std::nullopt,
                                .cpu_us = std::nullopt,
                                .oom_kills = 1};
-  const std::string told = "failed: killed by the kernel: memory limit 4 GiB, peak 4.0 GiB";
+  const std::string told = As(RunError::kOutOfMemory, "memory limit 4 GiB, peak 4.0 GiB");
   facts.exit = os::ExitStatus{.code = 0, .signal = 9};
   EXPECT_EQ(Told(facts), told);
   EXPECT_EQ(Judge(facts).signal, 9);
@@ -84,11 +88,11 @@ TEST(Judge, TellsWhatTheKernelKilledFor) {
   facts.exit = os::ExitStatus{.code = 0, .signal = 0};
   EXPECT_EQ(Told(facts), "completed: -");
   facts.exit = os::ExitStatus{.code = 3, .signal = 0};
-  EXPECT_EQ(Told(facts), "failed: the agent exited with code 3");
+  EXPECT_EQ(Told(facts), As(RunError::kAgentExited, "3"));
   // Somebody else killed it.
   facts.exit = os::ExitStatus{.code = 0, .signal = 9};
   facts.usage->oom_kills = 0;
-  EXPECT_EQ(Told(facts), "failed: the agent was killed by signal 9 (SIGKILL)");
+  EXPECT_EQ(Told(facts), As(RunError::kAgentKilled, "signal 9 (SIGKILL)"));
 }
 
 TEST(Judge, NamesTheErrorWhenThereIsNoSandbox) {
@@ -97,7 +101,72 @@ TEST(Judge, NamesTheErrorWhenThereIsNoSandbox) {
   EXPECT_EQ(Told(facts), "failed: no user namespaces here");
   EXPECT_EQ(Judge(facts).error_code, "SANDBOX_UNAVAILABLE");
   facts.exit = Fail(Code::kIo, "no such file");
-  EXPECT_EQ(Judge(facts).error_code, std::nullopt);
+  EXPECT_EQ(Judge(facts).error_code, "NOT_STARTED");
+}
+
+// The whole table of docs/runs.md: who ended the agent, what it said, how it exited.
+TEST(Judge, WeighsWhoEndedItWhatItSaidAndHowItExited) {
+  enum Said { kNothing, kSuccess, kFailure };
+  struct Row {
+    EndedBy ended_by;
+    Said before;             // its last word when vm0 ended it
+    Said said;               // its last word of all
+    const char* by_exit[3];  // code 0, code 3, SIGKILL
+  };
+  const char* const done = "completed";
+  const char* const own = "AGENT_FAILED";
+  const Row rows[] = {
+      {EndedBy::kNobody, kNothing, kNothing, {"NO_RESULT", "AGENT_EXITED", "AGENT_KILLED"}},
+      {EndedBy::kNobody, kNothing, kSuccess, {done, "AGENT_EXITED", "AGENT_KILLED"}},
+      {EndedBy::kNobody, kNothing, kFailure, {own, own, own}},
+      {EndedBy::kHungAfterResult, kSuccess, kSuccess, {done, done, done}},
+      {EndedBy::kHungAfterResult, kFailure, kFailure, {own, own, own}},
+      {EndedBy::kHungAfterResult, kSuccess, kFailure, {done, done, done}},
+      {EndedBy::kCancel, kNothing, kNothing, {"CANCELLED", "CANCELLED", "CANCELLED"}},
+      {EndedBy::kCancel, kNothing, kSuccess, {"CANCELLED", "CANCELLED", "CANCELLED"}},
+      {EndedBy::kCancel, kNothing, kFailure, {"CANCELLED", "CANCELLED", "CANCELLED"}},
+      {EndedBy::kCancel, kSuccess, kSuccess, {done, done, done}},
+      {EndedBy::kCancel, kSuccess, kFailure, {done, done, done}},
+      {EndedBy::kCancel, kFailure, kFailure, {own, own, own}},
+      {EndedBy::kTimeout, kNothing, kNothing, {"TIMEOUT", "TIMEOUT", "TIMEOUT"}},
+      {EndedBy::kTimeout, kNothing, kSuccess, {"TIMEOUT", "TIMEOUT", "TIMEOUT"}},
+      {EndedBy::kTimeout, kSuccess, kSuccess, {done, done, done}},
+      {EndedBy::kTimeout, kFailure, kFailure, {own, own, own}},
+      {EndedBy::kIdleTimeout, kNothing, kNothing, {"IDLE_TIMEOUT", "IDLE_TIMEOUT", "IDLE_TIMEOUT"}},
+      {EndedBy::kIdleTimeout, kSuccess, kSuccess, {done, done, done}},
+      {EndedBy::kSpoolFull, kNothing, kNothing, {"SPOOL_FULL", "SPOOL_FULL", "SPOOL_FULL"}},
+      {EndedBy::kSpoolFull, kSuccess, kSuccess, {"SPOOL_FULL", "SPOOL_FULL", "SPOOL_FULL"}},
+      {EndedBy::kDiskLimit, kNothing, kNothing, {"DISK_LIMIT", "DISK_LIMIT", "DISK_LIMIT"}},
+      {EndedBy::kDiskLimit, kSuccess, kSuccess, {"DISK_LIMIT", "DISK_LIMIT", "DISK_LIMIT"}},
+      {EndedBy::kRefused,
+       kSuccess,
+       kSuccess,
+       {"EVENTS_REFUSED", "EVENTS_REFUSED", "EVENTS_REFUSED"}},
+  };
+  const auto outcome = [](Said said) -> std::optional<agent::Outcome> {
+    if (said == kNothing) return std::nullopt;
+    return agent::Outcome{said == kSuccess, said == kSuccess ? "42" : "API Error: 400"};
+  };
+  const os::ExitStatus exits[] = {{.code = 0, .signal = 0}, {.code = 3, .signal = 0}, {0, 9}};
+  int number = 0;
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < std::size(exits); ++i) {
+      SCOPED_TRACE("row " + std::to_string(number) + ", exit " + std::to_string(i));
+      Facts facts;
+      facts.has_terminal_event = true;
+      facts.ended_by = row.ended_by;
+      facts.outcome_before = outcome(row.before);
+      facts.outcome = outcome(row.said);
+      facts.exit = exits[i];
+      const Judgement judged = Judge(facts);
+      EXPECT_EQ(judged.error_code.value_or(judged.status), row.by_exit[i]);
+      EXPECT_EQ(judged.reason.has_value(), judged.error_code.has_value());
+      EXPECT_EQ(judged.output.has_value(), row.said == kSuccess) << "what it said is given anyway";
+      EXPECT_EQ(judged.signal.has_value(), exits[i].signal != 0);
+      EXPECT_EQ(judged.exit_code.has_value(), exits[i].signal == 0);
+    }
+    ++number;
+  }
 }
 
 TEST(Judge, TellsWhatWeEndedItFor) {
@@ -105,27 +174,17 @@ TEST(Judge, TellsWhatWeEndedItFor) {
   facts.exit = os::ExitStatus{.code = 0, .signal = 9};
   facts.detail = "30m";
   const std::map<EndedBy, std::string> expected = {
-      {EndedBy::kCancel, "cancelled: the run was cancelled"},
-      {EndedBy::kTimeout, "timeout: the run took longer than its timeout of 30m"},
-      {EndedBy::kIdleTimeout, "timeout: the agent printed nothing for 30m"},
-      {EndedBy::kSpoolFull, "failed: the agent printed more than the spool's limit of 30m"},
-      {EndedBy::kDiskLimit, "failed: 30m"},
-      {EndedBy::kRefused, "failed: the server refused the run's events: 30m"}};
+      {EndedBy::kCancel, As(RunError::kCancelled)},
+      {EndedBy::kTimeout, As(RunError::kTimeout, "30m")},
+      {EndedBy::kIdleTimeout, As(RunError::kIdleTimeout, "30m")},
+      {EndedBy::kSpoolFull, As(RunError::kSpoolFull, "30m")},
+      {EndedBy::kDiskLimit, As(RunError::kDiskLimit, "30m")},
+      {EndedBy::kRefused, As(RunError::kEventsRefused, "30m")}};
   for (const auto& [reason, told] : expected) {
     facts.ended_by = reason;
     EXPECT_EQ(Told(facts), told);
-    EXPECT_EQ(Judge(facts).signal, 9);
+    EXPECT_TRUE(told.contains(DescribeEnding(reason, "30m"))) << told;
   }
-}
-
-TEST(Judge, LetsACancelledAgentKeepASuccessThatCameBefore) {
-  Facts facts = WithResult(0, true, "done");
-  facts.ended_by = EndedBy::kCancel;
-  EXPECT_EQ(Told(facts), "cancelled: the run was cancelled") << "its result came after the signal";
-  facts.succeeded_before_cancel = true;
-  EXPECT_EQ(Told(facts), "completed: -");
-  facts.exit = os::ExitStatus{.code = 0, .signal = 2};
-  EXPECT_EQ(Told(facts), "completed: -") << "how it took our signal does not matter";
 }
 
 TEST(Judge, CutsTheOutputBetweenCharacters) {

@@ -37,10 +37,10 @@ asio::awaitable<void> OutputReader::Run() {
     const std::size_t size = co_await ReadSome();
     if (size == 0) break;
     (void)os::FaultFails("supervisor.read");
-    parts_.heard();
     splitter_.Feed(std::string_view(buffer_).substr(0, size), take);
     (void)os::FaultFails("supervisor.masked");
     parts_.journal.Flush();
+    parts_.heard();
   }
   splitter_.Finish(take);
   parts_.journal.Flush();

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "agent/limits.h"
 #include "os/fault.h"
 #include "supervisor/disk_meter.h"
 #include "supervisor/launch.h"
@@ -130,8 +131,9 @@ asio::awaitable<std::optional<Supervision::End>> Supervision::TakeStartError(Err
 // Whether `start` was answered and the answer lost does not matter: no agent runs.
 asio::awaitable<Supervision::End> Supervision::CancelUnstarted() {
   client::CompleteMessage message;
-  message.status = "cancelled";
-  message.reason = "the run was cancelled before its agent was started";
+  message.status = InfoOf(RunError::kCancelledUnstarted).status;
+  message.reason = Describe(RunError::kCancelledUnstarted);
+  message.error_code = InfoOf(RunError::kCancelledUnstarted).name;
   co_return co_await Complete(std::move(message));
 }
 
@@ -147,7 +149,7 @@ asio::awaitable<Facts> Supervision::RunAgent(const Secrets& secrets) {
                                   spec.spool_limit_bytes};
   Transcript transcript(journal_, masker_, *dialect, limits, [this] {
     const std::int64_t limit = setup_.run.spec.spool_limit_bytes;
-    agent_->Stop(EndedBy::kSpoolFull, std::to_string(limit) + " bytes", "");
+    agent_->Stop(EndedBy::kSpoolFull, agent::FormatLimit(limit), "");
   });
   const auto prepared = PrepareNetwork(secrets, transcript);
   auto box = prepared ? StartBox(secrets) : Fail(prepared.error());
@@ -244,6 +246,9 @@ void Supervision::KillLeftovers() {
   const auto uid = setup_.dir.ReadUid();
   const auto killed = sandbox::KillLeftovers(setup_.run.run_id, uid.value_or(std::nullopt));
   if (!killed) log_.Write(killed.error().message);
+  // One that has forgotten its environment is found as our child.
+  const auto orphans = sandbox::KillOrphans();
+  if (!orphans) log_.Write(orphans.error().message);
 }
 
 Status Supervision::LockUsersFolder(const sandbox::BoxSpec& spec) {

@@ -65,6 +65,23 @@ class SupervisionTest : public TestWorld {
     const auto reason = StringMember(*api.end, "reason").value_or("-");
     return std::string(StringMember(*api.end, "status").value_or("?")) + ": " + std::string(reason);
   }
+  // A fifo in the workspace for a word between test and agent.
+  os::Fd MakeGate(const std::string& name) {
+    const auto path = dir.workspace() / name;
+    EXPECT_EQ(::mkfifo(path.c_str(), 0666), 0);
+    ::chmod(path.c_str(), 0666);
+    return os::Fd(::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  }
+  // Until the agent has written there.
+  void AwaitWord(const os::Fd& gate) {
+    char byte = 0;
+    while (::read(gate.get(), &byte, 1) != 1) loop.run_one_for(std::chrono::milliseconds(10));
+    Settle();
+  }
+  // What Told gives for such an end.
+  static std::string As(RunError error, std::string_view detail = "") {
+    return std::string(InfoOf(error).status) + ": " + Describe(error, detail);
+  }
   int Leftovers() {
     const auto uid = ::geteuid() == 0 ? std::optional<uid_t>(kTestUid) : std::nullopt;
     return *sandbox::KillLeftovers(kRunId, uid);

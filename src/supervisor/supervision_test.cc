@@ -6,6 +6,10 @@
 namespace vm0::supervisor {
 namespace {
 
+// A line of Claude Code's.
+constexpr const char* kResult =
+    R"(echo '{"type":"result","subtype":"success","is_error":false,"result":"42"}')";
+
 class ProtocolRowRun : public SupervisionTest {};
 
 TEST_F(ProtocolRowRun, AgentExits_ItsOutputComesInOrderAndThenItsEnd) {
@@ -24,7 +28,7 @@ TEST_F(ProtocolRowRun, AgentExits_ItsOutputComesInOrderAndThenItsEnd) {
 TEST_F(ProtocolRowRun, AgentExits_WithACodeOfItsOwn) {
   EXPECT_EQ(RunAgent("echo oops >&2; exit 3"),
             std::vector<std::string>{"stderr {\"type\":\"stderr\",\"text\":\"oops\"}"});
-  EXPECT_EQ(Told(), "failed: the agent exited with code 3");
+  EXPECT_EQ(Told(), As(RunError::kAgentExited, "3"));
 }
 
 TEST_F(ProtocolRowRun, AgentExits_WithAResult) {
@@ -37,12 +41,12 @@ TEST_F(ProtocolRowRun, AgentExits_WithAResult) {
 TEST_F(ProtocolRowRun, AgentExits_WithoutTheResultThatItOwes) {
   run.spec.dialect = "claude-code";
   RunAgent("echo '{\"type\":\"system\"}'");
-  EXPECT_EQ(Told(), "failed: the agent ended without a result");
+  EXPECT_EQ(Told(), As(RunError::kNoResult));
 }
 
 TEST_F(ProtocolRowRun, AgentKilled_NamesTheSignal) {
   RunAgent("echo x; kill -9 $$");
-  EXPECT_EQ(Told(), "failed: the agent was killed by signal 9 (SIGKILL)");
+  EXPECT_EQ(Told(), As(RunError::kAgentKilled, "signal 9 (SIGKILL)"));
   EXPECT_EQ(api.end->at("signal").as_int64(), 9);
 }
 
@@ -240,7 +244,7 @@ TEST_F(ProtocolRowRun, EventsMismatch_FailsTheRun) {
     return TestApi::Refusal(409, "EVENT_MISMATCH", 0);
   };
   RunAgent("echo ready; sleep 1000");
-  EXPECT_EQ(Told(), "failed: the server refused the run's events: refused by the test");
+  EXPECT_EQ(Told(), As(RunError::kEventsRefused, "refused by the test"));
   EXPECT_EQ(api.end->at("lastSequence").as_int64(), 0);
   EXPECT_FALSE(api.end->at("outputComplete").as_bool());
 }
@@ -266,6 +270,125 @@ TEST_F(ProtocolRowRun, CancelTooLate_TheAgentHadEndedByItself) {
   };
   RunAgent("echo done");
   EXPECT_EQ(Told(), "completed: -");
+}
+
+TEST_F(ProtocolRowRun, AgentHangsAfterResult_IsEndedAndJudgedByItsResult) {
+  run.spec.dialect = "claude-code";
+  Agent(std::string("trap '' INT TERM; ") + kResult + "; while :; do sleep 0.05; done");
+  Start();
+  AwaitEvents(1);
+  Advance(Seconds(9));
+  EXPECT_EQ(api.records.size(), 1u);
+  Advance(Seconds(1));
+  AwaitEvents(2);
+  Advance(Seconds(4));
+  EXPECT_FALSE(ended);
+  Advance(Seconds(1));
+  AwaitEnd();
+  EXPECT_EQ(Told(), "completed: -");
+  EXPECT_EQ(api.end->at("output").as_string(), "42");
+  EXPECT_EQ(
+      api.events().back(),
+      "vm0 {\"type\":\"vm0\",\"event\":\"hung_after_result\",\"message\":\"the agent gave its "
+      "result, then printed nothing for 10s and did not exit: it is ended\"}");
+  EXPECT_EQ(Leftovers(), 0);
+}
+
+TEST_F(ProtocolRowRun, AgentHangsAfterResult_AFailureStaysOne) {
+  run.spec.dialect = "claude-code";
+  Agent(
+      "trap 'exit 0' TERM; echo '{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":true,"
+      "\"result\":\"API Error: 400\"}'; while :; do sleep 0.05; done");
+  Start();
+  AwaitEvents(1);
+  Advance(AgentRun::kResultPatience);
+  AwaitEnd();
+  EXPECT_EQ(Told(), As(RunError::kAgentFailed, "API Error: 400"));
+  EXPECT_EQ(api.end->at("exitCode").as_int64(), 0) << "SIGTERM comes before the tree is killed";
+}
+
+TEST_F(ProtocolRowRun, AgentHangsAfterResult_CountedFromItsLastOutput) {
+  run.spec.dialect = "claude-code";
+  Agent(std::string(kResult) + "; read x <go; echo more >&2; sleep 1000");
+  const os::Fd go = MakeGate("go");
+  Start();
+  AwaitEvents(1);
+  Advance(Seconds(9));
+  ASSERT_TRUE(os::WriteAll(go.get(), "\n"));
+  AwaitEvents(2);
+  Advance(Seconds(9));
+  EXPECT_EQ(api.records.size(), 2u);
+  Advance(Seconds(1));
+  AwaitEnd();
+  EXPECT_EQ(Told(), "completed: -");
+}
+
+TEST_F(ProtocolRowRun, AgentHangsAfterResult_NotWhileItWorksInTheBackground) {
+  run.spec.dialect = "claude-code";
+  run.spec.limits.idle_timeout = Seconds(600);
+  Agent(
+      "echo "
+      "'{\"type\":\"system\",\"subtype\":\"background_tasks_changed\",\"tasks\":[{\"task_type\":"
+      "\"local_agent\"}]}'; " +
+      std::string(kResult) + "; sleep 1000");
+  Start();
+  AwaitEvents(2);
+  Advance(Seconds(599));
+  EXPECT_FALSE(ended);
+  Advance(Seconds(1));
+  AwaitEnd();
+  EXPECT_EQ(Told(), As(RunError::kIdleTimeout, "10m"));
+}
+
+TEST_F(ProtocolRowRun, AgentHangsAfterResult_NotInAnotherTurn) {
+  run.spec.dialect = "claude-code";
+  Agent(std::string(kResult) + "; echo '{\"type\":\"system\",\"subtype\":\"init\"}'; read x <go; " +
+        kResult);
+  const os::Fd go = MakeGate("go");
+  Start();
+  AwaitEvents(2);
+  Advance(Seconds(60));
+  EXPECT_FALSE(ended);
+  ASSERT_TRUE(os::WriteAll(go.get(), "\n"));
+  AwaitEnd();
+  EXPECT_EQ(Told(), "completed: -");
+  EXPECT_EQ(api.records.size(), 3u);
+}
+
+TEST_F(ProtocolRowRun, StdoutClosed_IsToldAndTheTimeoutsHold) {
+  run.spec.limits.idle_timeout = Seconds(300);
+  Agent("echo last; exec >&- 2>&-; echo >closed; sleep 1000");
+  const os::Fd closed = MakeGate("closed");
+  Start();
+  AwaitEvents(1);
+  AwaitWord(closed);
+  Advance(AgentRun::kClosedPatience);
+  AwaitEvents(2);
+  EXPECT_TRUE(api.events().back().contains("\"event\":\"stdout_closed\"")) << api.events().back();
+  Advance(Seconds(289));
+  EXPECT_FALSE(ended);
+  Advance(Seconds(1));
+  AwaitEnd();
+  EXPECT_EQ(Told(), As(RunError::kIdleTimeout, "5m"));
+  EXPECT_EQ(Leftovers(), 0);
+}
+
+TEST_F(ProtocolRowRun, StdoutClosed_AnAgentThatEndsSoonAfterIsJudgedAsAlways) {
+  EXPECT_EQ(RunAgent("echo last; exec >&- 2>&-; exit 3").size(), 1u);
+  EXPECT_EQ(Told(), As(RunError::kAgentExited, "3"));
+}
+
+TEST_F(ProtocolRowRun, CancelTooLate_ItsFailureHadBeenPrinted) {
+  run.spec.dialect = "claude-code";
+  Agent(
+      "trap 'exit 0' INT; echo '{\"type\":\"result\",\"subtype\":\"error_max_turns\"}'; while :; "
+      "do "
+      "sleep 0.05; done");
+  Start();
+  AwaitEvents(1);
+  supervision->Cancel();
+  AwaitEnd();
+  EXPECT_EQ(Told(), As(RunError::kAgentFailed, "Reached the maximum number of turns"));
 }
 
 TEST_F(ProtocolRowRun, CancelTooLate_ItsSuccessHadBeenPrinted) {

@@ -67,7 +67,7 @@ TEST_F(ProtocolRowProcess, AgentExits_EndsTheSupervisorAndTellsNoSecretInItsLog)
   api.secrets = {{"KEY", "the-secret-value"}};
   Start("echo $KEY; [ $VM0_PROMPT = the-secret-prompt ] && exit 3");
   EXPECT_EQ(ExitCode(), 0);
-  EXPECT_EQ(api.end->at("reason").as_string(), "the agent exited with code 3");
+  EXPECT_EQ(api.end->at("reason").as_string(), Describe(RunError::kAgentExited, "3"));
   EXPECT_NE(LogText().find("the end is acknowledged: failed"), std::string::npos);
   EXPECT_EQ(LogText().find("the-secret"), std::string::npos) << LogText();
   EXPECT_EQ(LogText().find("the-token"), std::string::npos) << LogText();

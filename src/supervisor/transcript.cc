@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/limits.h"
+#include "base/run_error.h"
 #include "base/text.h"
 #include "event/classify.h"
 
@@ -45,8 +47,17 @@ void Transcript::TakeWhole(Stream stream, std::string_view text) {
   // Escapes and base64 can make it much longer than the line was.
   if (classified.json.size() > event::kMaxEventBytes) return TakeCut(stream, {text, text.size()});
   journal_.Add(classified.source, classified.json);
-  if (classified.source != event::Source::kAgent) return;
-  if (auto outcome = dialect_.Terminal(classified.json)) outcome_ = std::move(*outcome);
+  if (classified.source == event::Source::kAgent) TakeSigns(classified.json);
+}
+
+void Transcript::TakeSigns(std::string_view json) {
+  if (const auto background = dialect_.Background(json)) works_in_background_ = *background;
+  if (auto outcome = dialect_.Terminal(json)) {
+    outcome_ = std::move(*outcome);
+    turn_goes_on_ = false;
+  } else if (outcome_ && !turn_goes_on_) {
+    turn_goes_on_ = dialect_.IsOfTurn(json);
+  }
 }
 
 void Transcript::TakeCut(Stream stream, const Line& line) {
@@ -65,9 +76,9 @@ void Transcript::TakeCut(Stream stream, const Line& line) {
 void Transcript::CheckSpool() {
   if (full_ || journal_.size() <= limits_.spool_bytes) return;
   full_ = true;
-  const std::string message = "the agent printed more than the spool's limit of " +
-                              std::to_string(limits_.spool_bytes) +
-                              " bytes: what follows is not kept, and the agent is stopped";
+  const std::string message =
+      WhatOf(RunError::kSpoolFull, agent::FormatLimit(limits_.spool_bytes)) +
+      ": what follows is not kept, and the agent is stopped";
   journal_.Add(event::Source::kVm0,
                MakeVm0Event("spool_full", message, {{"limitBytes", limits_.spool_bytes}}));
   spool_full_();

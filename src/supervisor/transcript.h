@@ -34,10 +34,14 @@ class Transcript {
 
   // Of the last terminal event.
   const std::optional<agent::Outcome>& outcome() const { return outcome_; }
+  // Whether that is the agent's last word as far as can be told: no turn has begun since, and
+  // nothing of it works in the background. All that is left is to exit.
+  bool has_result() const { return outcome_ && !turn_goes_on_ && !works_in_background_; }
 
  private:
   void TakeCut(Stream stream, const Line& line);
   void TakeWhole(Stream stream, std::string_view text);
+  void TakeSigns(std::string_view json);
 
   Journal& journal_;
   const Masker& masker_;
@@ -45,6 +49,8 @@ class Transcript {
   Limits limits_;
   std::function<void()> spool_full_;
   std::optional<agent::Outcome> outcome_;
+  bool turn_goes_on_ = false;  // after a terminal event
+  bool works_in_background_ = false;
   bool full_ = false;
 };
 
