@@ -76,6 +76,11 @@ def _forget_what_no_boot_keeps(world, random):
             else:
                 with open(path, "r+b") as file:
                     file.write(random.randbytes(os.path.getsize(path)))
+    forget_uids(world)
+
+
+def forget_uids(world):
+    """Empties the registry of what this world's runs have there, as a boot does."""
     if os.access(REGISTRY, os.W_OK):
         for uid in filter(str.isdigit, os.listdir(REGISTRY)):
             _forget_uid(world, os.path.join(REGISTRY, uid))

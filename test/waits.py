@@ -321,6 +321,12 @@ class VirtualClock:
             if not done:
                 raise Hang(f"not idle after an advance: {self._describe()}")
 
+    def jump_wall(self, seconds):
+        """The wall clock alone moves: somebody set it, or the machine slept."""
+        with self._changed:
+            self._wall += int(seconds * 1e6)
+        self.advance(1e-6)  # everybody has heard of it then
+
     def wait_timer(self, role, within=None, pid=None):
         """Waits until a process of that role has a timer, due at most `within` seconds from now."""
         def waits(client):

@@ -41,6 +41,7 @@ constexpr Route kRoutes[] = {
     {"POST",   "/api/webhooks/agent/complete",   Access::kWebhook, PostComplete},
     {"POST",   "/api/runner/claim",              Access::kRunner,  PostClaim},
     {"POST",   "/api/runner/release",            Access::kRunner,  PostRelease},
+    {"POST",   "/api/runner/adopt",              Access::kRunner,  PostAdopt},
     {"GET",    "/api/runner/runs",               Access::kRunner,  ListUnfinished},
     {"POST",   "/api/tokens",                    Access::kAdmin,   PostToken},
     {"GET",    "/api/tokens",                    Access::kUser,    ListTokens},

@@ -38,6 +38,7 @@ asio::awaitable<Result<Answer>> GetControl(Call& call);
 // runner_routes.cc
 asio::awaitable<Result<Answer>> PostClaim(Call& call);
 asio::awaitable<Result<Answer>> PostRelease(Call& call);
+asio::awaitable<Result<Answer>> PostAdopt(Call& call);
 asio::awaitable<Result<Answer>> ListUnfinished(Call& call);
 // token_routes.cc
 asio::awaitable<Result<Answer>> PostToken(Call& call);

@@ -70,6 +70,12 @@ std::string FormatLimits(const agent::RunSpec& spec, const UsageView& usage) {
   return body.Take();
 }
 
+// Of another version of vm0, or damaged.
+Result<agent::RunSpec> ReadSpec(const store::Run& run) {
+  VM0_ASSIGN(const json::object object, ParseJsonObject(run.spec, "spec"));
+  return agent::ParseRunSpec(object);
+}
+
 void WriteSpec(ObjectWriter& body, const store::Run& run, const agent::RunSpec& spec,
                const UsageView& usage) {
   std::vector<std::string> names;
@@ -116,11 +122,7 @@ std::string FormatListedRun(const store::Run& run, std::optional<std::int64_t> p
 
 Result<std::string> FormatRun(const store::Run& run, const std::vector<std::string>& secret_names,
                               std::int64_t last_sequence, std::optional<std::int64_t> place) {
-  const auto object = ParseJsonObject(run.spec, "the run's spec");
-  if (!object) return Fail(Code::kIo, object.error().message);
-  const auto spec = agent::ParseRunSpec(*object);
-  if (!spec) return Fail(Code::kIo, "the run's spec: " + spec.error().message);
-
+  const auto spec = ReadSpec(run);
   VM0_ASSIGN(const UsageView usage, ReadUsage(run));
 
   const std::string id = run.id.ToString();
@@ -130,7 +132,11 @@ Result<std::string> FormatRun(const store::Run& run, const std::vector<std::stri
   body.Text("agentName", run.agent_name).Text("provider", run.provider);
   body.Text("dialect", run.dialect).Text("status", store::NameOf(run.status));
   body.NumberIf("queuePosition", place).Text("prompt", run.prompt);
-  WriteSpec(body, run, *spec, usage);
+  if (spec) {
+    WriteSpec(body, run, *spec, usage);
+  } else {
+    body.Text("specProblem", "the run's spec can't be read: " + spec.error().message);
+  }
   body.Texts("secrets", secret_names);
   WriteProgress(body, run);
   body.RawIf("usage", usage.numbers);

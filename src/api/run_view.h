@@ -16,7 +16,7 @@ namespace vm0::api {
 std::string FormatListedRun(const store::Run& run, std::optional<std::int64_t> place);
 
 // A run with all that is known about it. `secret_names`: of its secrets while they are kept.
-// kIo when the stored spec can't be read.
+// Where the stored spec can't be read, "specProblem" says so in the place of what it holds.
 Result<std::string> FormatRun(const store::Run& run, const std::vector<std::string>& secret_names,
                               std::int64_t last_sequence, std::optional<std::int64_t> place);
 

@@ -37,19 +37,36 @@ Result<ClaimRequest> ParseClaim(const http::Request& request) {
   return claim;
 }
 
-Result<run::Release> ParseRelease(const http::Request& request) {
-  VM0_ASSIGN(const json::object body, ParseBody(request));
+// The attempt of a machine that a message is about: of run::Release and run::Adoption.
+template <class Message>
+Status ReadAttempt(const json::object& body, Message& message) {
   VM0_TRY(CheckVersion(body));
-  run::Release release;
   VM0_ASSIGN(const std::optional<std::string> machine, StringField(body, "machine"));
-  VM0_ASSIGN(release.machine, CheckMachine(machine));
+  VM0_ASSIGN(message.machine, CheckMachine(machine));
   VM0_ASSIGN(const std::optional<std::string> run, StringField(body, "runId"));
   if (!run) return Fail(Code::kBadRequest, "Missing runId");
-  VM0_ASSIGN(release.run, ParseRunId(*run));
+  VM0_ASSIGN(message.run, ParseRunId(*run));
   VM0_ASSIGN(const std::optional<std::int64_t> attempt,
              IntWithin(body, "attempt", 1, run::kMostAttempts));
   if (!attempt) return Fail(Code::kBadRequest, "Missing attempt");
-  release.attempt = static_cast<int>(*attempt);
+  message.attempt = static_cast<int>(*attempt);
+  return {};
+}
+
+Result<run::Adoption> ParseAdoption(const http::Request& request) {
+  VM0_ASSIGN(const json::object body, ParseBody(request));
+  run::Adoption adoption;
+  VM0_TRY(ReadAttempt(body, adoption));
+  VM0_ASSIGN(const std::optional<bool> started, BoolField(body, "started"));
+  if (!started) return Fail(Code::kBadRequest, "Missing started");
+  adoption.started = *started;
+  return adoption;
+}
+
+Result<run::Release> ParseRelease(const http::Request& request) {
+  VM0_ASSIGN(const json::object body, ParseBody(request));
+  run::Release release;
+  VM0_TRY(ReadAttempt(body, release));
   VM0_ASSIGN(const std::optional<std::string> reason, StringField(body, "reason"));
   if (!reason || reason->empty()) return Fail(Code::kBadRequest, "Missing reason");
   if (reason->size() > kMaxReasonBytes)
@@ -96,6 +113,15 @@ asio::awaitable<Result<Answer>> PostRelease(Call& call) {
   if (!run) co_return Fail(run.error());
   ObjectWriter body;
   body.Bool("ok", true).Text("status", store::NameOf(run->status));
+  co_return JsonResponse(200, body.Take());
+}
+
+asio::awaitable<Result<Answer>> PostAdopt(Call& call) {
+  VM0_CO_ASSIGN(run::Adoption adoption, ParseAdoption(call.request()));
+  const Result<std::string> token = co_await call.context.parts.runs.Adopt(std::move(adoption));
+  if (!token) co_return Fail(token.error());
+  ObjectWriter body;
+  body.Number("v", 1).Text("token", *token);
   co_return JsonResponse(200, body.Take());
 }
 

@@ -121,6 +121,46 @@ TEST(ProtocolRow, ReleaseLast_FailsTheRun) {
   EXPECT_EQ(shown.object().at("maxAttempts"), 1);
 }
 
+std::string AdoptOf(const std::string& id, int attempt) {
+  return R"({"v":1,"machine":"m","runId":")" + id + R"(","attempt":)" + std::to_string(attempt) +
+         R"(,"started":true})";
+}
+const std::string kAdopt = "/api/runner/adopt";
+
+TEST(ProtocolRow, AdoptRestored_GivesATokenThatTakesEvents) {
+  Stack stack;
+  const std::string id = stack.CreateRun();
+  const Reply reply = stack.Post(kAdopt, AdoptOf(id, 1), stack.admin);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_THAT(reply.body, testing::StartsWith(R"({"v":1,"token":"vm0_run_)"));
+  EXPECT_EQ(stack.PostRecords(Stack::Records(1, 2), reply.text("token")).status, 200);
+  EXPECT_EQ(stack.Post(kClaim, kMachine, stack.admin).status, 204);
+}
+
+TEST(ProtocolRow, AdoptUnknown_IsNotFound) {
+  Stack stack;
+  const std::string id = "019a0000-0000-7000-8000-000000000001";
+  EXPECT_THAT(stack.Post(kAdopt, AdoptOf(id, 1), stack.admin), IsError(404, "NOT_FOUND"));
+}
+
+TEST(Adopt, NamesTheFieldThatIsWrong) {
+  Stack stack;
+  const std::string run = R"({"machine":"m","runId":"019a0000-0000-7000-8000-000000000001")";
+  const std::pair<std::string, const char*> cases[] = {
+      {R"({"v":1})", "Missing machine"},
+      {run + "}", "Missing attempt"},
+      {run + R"(,"attempt":1})", "Missing started"},
+      {run + R"(,"attempt":1,"started":"yes"})", "started must be"},
+      {R"({"v":2,"machine":"m"})", "version"},
+  };
+  for (const auto& [body, message] : cases) {
+    const Reply reply = stack.Post(kAdopt, body, stack.admin);
+    EXPECT_THAT(reply, IsError(400, "BAD_REQUEST")) << body;
+    EXPECT_THAT(reply.message(), HasSubstr(message)) << body;
+  }
+  EXPECT_EQ(stack.Post(kAdopt, "{}", stack.alice).status, 403);
+}
+
 TEST(Release, NamesTheFieldThatIsWrong) {
   Stack stack;
   const std::string run = R"({"machine":"m","runId":"019a0000-0000-7000-8000-000000000001")";

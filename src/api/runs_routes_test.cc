@@ -369,5 +369,25 @@ TEST(Queue, IsShownInTheListAndInTheRunWhileItWaits) {
   EXPECT_EQ(place(second), 1);
 }
 
+TEST(GetRun, ShowsARunWhoseSpecCanNotBeRead) {
+  Stack stack;
+  for (const std::string spec : {"{\"v\":9}", "{", ""}) {
+    const std::string id = stack.CreateRun();
+    store::Run run = stack.database->reader().runs.FindRun(*RunId::Parse(id)).value().value();
+    run.id = RunId::New(stack.clock.WallNow());
+    run.spec = spec;
+    const std::function<Result<bool>(store::Stores&)> insert =
+        [run](store::Stores& stores) -> Result<bool> {
+      VM0_TRY(stores.runs.InsertRun(run));
+      return true;
+    };
+    ASSERT_TRUE(store::Await(stack.loop, stack.database->Write<bool>(insert)));
+    const Reply reply = stack.Get("/api/agent/runs/" + run.id.ToString(), stack.alice);
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    EXPECT_THAT(reply.text("specProblem"), HasSubstr("the run's spec can't be read")) << spec;
+    EXPECT_EQ(reply.text("status"), "pending");
+  }
+}
+
 }  // namespace
 }  // namespace vm0::api

@@ -88,7 +88,7 @@ std::map<std::string, std::string> ServerEnvironment(const Environment& ours) {
   std::vector<std::string> names = {"HOME", "PATH", "LANG", "TMPDIR"};
 #ifdef VM0_TEST_HOOKS
   names.insert(names.end(), {"VM0_TEST_CLOCK", "VM0_FAULT", "VM0_FAULT_ONCE_FILE", "VM0_FAULT_FILE",
-                             "VM0_TEST_POWER"});
+                             "VM0_TEST_POWER", "VM0_TEST_BOOT_ID"});
 #endif
   for (const auto& name : names)
     if (auto value = ours.Find(name)) environment.emplace(name, std::move(*value));

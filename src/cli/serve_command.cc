@@ -196,6 +196,7 @@ asio::awaitable<void> Serving::Serve(ServerOptions options, os::FileLock lock) {
   const std::string data_dir = options.data_dir.string();
   std::function<void()> stopped = [this] {
     ServerLog(*clock_, "stopped");
+    if (server_->has_lost_data_dir()) exit_code_ = kExitServer;
     loop_.stop();
   };
   auto server = co_await ServerProcess::Start(loop_, *clock_, std::move(options), std::move(lock),

@@ -44,6 +44,8 @@ asio::awaitable<Result<std::unique_ptr<ServerProcess>>> ServerProcess::Start(
   server->MakeApi();
   VM0_CO_TRY(server->Listen());
   VM0_CO_TRY(server->StartRunner());
+  server->data_dir_watch_.emplace(clock, *server->lock_, server->options_.data_dir,
+                                  [it = server.get()] { it->StopForLoss(); });
   // Not for the client that has started us and waits: its run finds out.
   if (server->options_.started_by == StartedBy::kUser)
     asio::post(loop, [it = server.get()] { it->TrySandbox(); });
@@ -156,10 +158,19 @@ IdleExit::Facts ServerProcess::Use() const {
   return {.in_use = has_runs || api_->open_reads() > 0, .last_request = api_->last_request()};
 }
 
+void ServerProcess::StopForLoss() {
+  ServerLog(clock_, "data directory " + options_.data_dir.string() +
+                        " was moved away or deleted. Runs of a directory that was moved go on: "
+                        "move it back, or serve it where it is now; those of one that was deleted "
+                        "are stopped");
+  Stop("the data directory is not there any more");
+}
+
 void ServerProcess::Stop(std::string_view reason) {
   if (std::exchange(stopping_, true)) return;
   ServerLog(clock_, "stopping: " + std::string(reason) + "; runs go on");
-  (void)os::Remove(ServerInfoPath(options_.data_dir));
+  // Whoever serves there now has one of its own.
+  if (!has_lost_data_dir()) (void)os::Remove(ServerInfoPath(options_.data_dir));
   http_->StopListening();
   runner_->Stop();
   api_->EndWaits();

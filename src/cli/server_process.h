@@ -10,6 +10,7 @@
 #include <string>
 
 #include "api/api.h"
+#include "cli/data_dir_watch.h"
 #include "cli/idle_exit.h"
 #include "cli/sandbox_check.h"
 #include "cli/server_info.h"
@@ -64,6 +65,8 @@ class ServerProcess {
   // Takes no new connections, ends long waits, lets requests finish; after 5 s their connections
   // are closed. Runs go on. What clients look for, the socket and server.json, goes first.
   void Stop(std::string_view reason);
+  // Whether it stopped since its data directory was moved away or deleted.
+  bool has_lost_data_dir() const { return data_dir_watch_ && data_dir_watch_->is_lost(); }
 
  private:
   ServerProcess(asio::io_context& loop, os::Clock& clock, ServerOptions options,
@@ -78,6 +81,7 @@ class ServerProcess {
   std::set<std::string> HostNames() const;
   asio::awaitable<void> Handle(http::Exchange& exchange);
   IdleExit::Facts Use() const;
+  void StopForLoss();
   // Posted once the last request has ended.
   void FinishStop();
 
@@ -86,6 +90,7 @@ class ServerProcess {
   ServerOptions options_;
   std::function<void()> stopped_;
   std::optional<os::FileLock> lock_;
+  std::optional<DataDirWatch> data_dir_watch_;
   std::unique_ptr<store::Database> database_;
   std::optional<store::SecretBox> box_;
   std::string admin_token_;

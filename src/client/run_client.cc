@@ -217,6 +217,21 @@ asio::awaitable<Status> RunnerClient::Release(std::string run_id, int attempt, s
   co_return Status();
 }
 
+asio::awaitable<Result<std::string>> RunnerClient::Adopt(std::string run_id, int attempt,
+                                                         bool started) {
+  const json::object body{{"v", 1},
+                          {"machine", machine_},
+                          {"runId", run_id},
+                          {"attempt", attempt},
+                          {"started", started}};
+  auto request = MakePost("/api/runner/adopt", token_, body);
+  auto answer = co_await CallForObject(http_, std::move(request));
+  if (!answer) co_return Fail(std::move(answer).error());
+  const auto token = StringMember(*answer, "token");
+  if (!token) co_return Fail(StrangeAnswer("an adopted run without token"));
+  co_return std::string(*token);
+}
+
 asio::awaitable<Result<std::vector<UnfinishedRun>>> RunnerClient::UnfinishedRuns() {
   auto target = "/api/runner/runs?machine=" + http::PercentEncode(machine_);
   auto request = MakeRequest("GET", std::move(target), token_);

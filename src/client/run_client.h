@@ -63,6 +63,8 @@ class RunClient {
   asio::awaitable<Result<std::int64_t>> Events(std::string records);
   asio::awaitable<Result<HeartbeatAnswer>> Heartbeat(std::int64_t last_sequence);
   asio::awaitable<Status> Complete(CompleteMessage message);
+  // From the next message on.
+  void UseToken(std::string run_token) { token_ = std::move(run_token); }
   // The control stream, server-sent events.
   asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Control();
 
@@ -93,6 +95,8 @@ class RunnerClient {
   asio::awaitable<Result<std::optional<ClaimAnswer>>> Claim(int wait_seconds);
   // Gives a run back that was claimed and could not be started.
   asio::awaitable<Status> Release(std::string run_id, int attempt, std::string reason);
+  // The token of an attempt that this machine has the directory of.
+  asio::awaitable<Result<std::string>> Adopt(std::string run_id, int attempt, bool started);
   asio::awaitable<Result<std::vector<UnfinishedRun>>> UnfinishedRuns();
 
  private:

@@ -149,6 +149,10 @@ Result<std::optional<FileLock>> FileLock::TryAcquire(const std::filesystem::path
   }
 }
 
+bool FileLock::IsAt(const std::filesystem::path& path) const {
+  return IsStillThere(fd_.get(), path);
+}
+
 Status FileLock::Describe(std::string_view text) {
   VM0_TRY(Truncate(fd_.get(), 0));
   return WriteAt(fd_.get(), text, 0);

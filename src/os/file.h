@@ -40,6 +40,8 @@ class FileLock {
   static Result<std::optional<FileLock>> TryAcquire(const std::filesystem::path& path);
   // Replaces the file's content: who holds the lock, for people only.
   Status Describe(std::string_view text);
+  // Whether `path` names the very file that is locked. Where it does not, the lock proves nothing.
+  bool IsAt(const std::filesystem::path& path) const;
   int fd() const { return fd_.get(); }
 
  private:

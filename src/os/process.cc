@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "base/text.h"
 #include "os/file.h"
@@ -64,6 +65,9 @@ std::optional<std::string> FindProgram(const std::string& name, const std::strin
 }
 
 Result<std::string> BootId() {
+#ifdef VM0_TEST_HOOKS
+  if (const char* id = std::getenv("VM0_TEST_BOOT_ID")) return std::string(id);
+#endif
   VM0_ASSIGN(std::string id, ReadFile("/proc/sys/kernel/random/boot_id"));
   return std::string(TrimAscii(id));
 }

@@ -56,7 +56,7 @@ Result<Fd> OpenSelf();
 // First executable file of that name in `search_path` (':'-separated); nullopt if there is none.
 std::optional<std::string> FindProgram(const std::string& name, const std::string& search_path);
 
-// The kernel's boot id; a reboot changes it.
+// The kernel's boot id; a reboot changes it. In test builds the one that VM0_TEST_BOOT_ID names.
 Result<std::string> BootId();
 
 }  // namespace vm0::os

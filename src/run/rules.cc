@@ -40,11 +40,8 @@ Status CheckCurrent(const store::Run& run, int attempt) {
                                      " is not the current one, " + std::to_string(run.attempt));
 }
 
-// One more attempt for `machine`, with a token of its own.
-Result<Claimed> Claim(store::Stores& stores, store::Run run, const std::string& machine,
-                      WallTime now) {
-  run.machine = machine;
-  ++run.attempt;
+// Stores the row, with a token for its attempt.
+Result<Claimed> StoreWithToken(store::Stores& stores, store::Run run, WallTime now) {
   Claimed claimed{std::move(run), store::NewToken("vm0_run_")};
   store::Token token;
   token.id = TokenId::New(now);
@@ -58,6 +55,14 @@ Result<Claimed> Claim(store::Stores& stores, store::Run run, const std::string& 
   VM0_TRY(stores.runs.UpdateRun(claimed.run));
   VM0_TRY(stores.runs.InsertToken(token));
   return claimed;
+}
+
+// One more attempt for `machine`, with a token of its own.
+Result<Claimed> Claim(store::Stores& stores, store::Run run, const std::string& machine,
+                      WallTime now) {
+  run.machine = machine;
+  ++run.attempt;
+  return StoreWithToken(stores, std::move(run), now);
 }
 
 Completion Ended(RunError error, std::string_view detail = "") {
@@ -156,6 +161,29 @@ Result<Outcome> ReleaseRun(store::Stores& stores, const Release& release, WallTi
   run.held = true;
   VM0_TRY(stores.runs.UpdateRun(run));
   return Outcome{std::move(run), true};
+}
+
+Result<Claimed> AdoptRun(store::Stores& stores, const Adoption& adoption, WallTime now) {
+  VM0_ASSIGN(auto run, MustFind(stores, adoption.run));
+  if (run.external) return Fail(Code::kConflict, "the run has no supervisor");
+  VM0_TRY(CheckOpen(run));
+  const bool is_newer = adoption.attempt > run.attempt;
+  if (!is_newer) VM0_TRY(CheckCurrent(run, adoption.attempt));
+  if (!is_newer && run.machine != adoption.machine) {
+    return Fail(Code::kConflict, "the run was not claimed by machine " + adoption.machine);
+  }
+  if (is_newer && run.started) {  // no run is started twice
+    return Fail(Code::kConflict, "the run has started with attempt " + std::to_string(run.attempt));
+  }
+  if (run.status == RunStatus::kPending) VM0_TRY(Transition(run, RunStatus::kRunning));
+  run.machine = adoption.machine;
+  run.attempt = adoption.attempt;
+  run.held = false;
+  if (adoption.started && !run.started) {
+    run.started = true;
+    run.started_at = now;
+  }
+  return StoreWithToken(stores, std::move(run), now);
 }
 
 Status EndHold(store::Stores& stores, RunId id) {

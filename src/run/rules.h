@@ -33,6 +33,8 @@ struct Outcome {
 };
 // The rows Release….
 Result<Outcome> ReleaseRun(store::Stores& stores, const Release& release, WallTime now);
+// The rows Adopt….
+Result<Claimed> AdoptRun(store::Stores& stores, const Adoption& adoption, WallTime now);
 // A pause after a Release is over: the run is in the queue again, unless it was cancelled.
 Status EndHold(store::Stores& stores, RunId id);
 // The rows Complete….

@@ -175,6 +175,18 @@ asio::awaitable<Result<store::Run>> Runs::GiveBack(Release release) {
   co_return std::move(outcome->run);
 }
 
+asio::awaitable<Result<std::string>> Runs::Adopt(Adoption adoption) {
+  const auto wanted = std::make_shared<const Adoption>(std::move(adoption));
+  const WallTime now = impl_->clock.WallNow();
+  Work<Claimed> work = [wanted, now](store::Stores& stores) {
+    return AdoptRun(stores, *wanted, now);
+  };
+  auto adopted = co_await impl_->database.Write<Claimed>(std::move(work));
+  if (!adopted) co_return std::unexpected(std::move(adopted).error());
+  impl_->changed(wanted->run);
+  co_return std::move(adopted->token);
+}
+
 asio::awaitable<Result<store::Secrets>> Runs::Start(RunId run, int attempt) {
   const WallTime now = impl_->clock.WallNow();
   Work<std::optional<store::Secrets>> work = [run, attempt, box = impl_->box,

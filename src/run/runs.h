@@ -51,6 +51,15 @@ struct Release {
   std::string reason;  // for people
 };
 
+// A runner has found the directory of an attempt, which proves what the store may not know: it was
+// put back to an older copy.
+struct Adoption {
+  std::string machine;
+  RunId run;
+  int attempt = 0;
+  bool started = false;  // its supervisor was allowed to start the agent
+};
+
 struct Claimed {
   store::Run run;
   std::string token;  // the run token, in clear: its only appearance
@@ -99,12 +108,16 @@ class Runs {
   // when that was its last attempt. See rows Release….
   asio::awaitable<Result<store::Run>> GiveBack(Release release);
 
+  // A new run token for an attempt that a directory proves; the run's row takes over what is newer
+  // there. See rows Adopt….
+  asio::awaitable<Result<std::string>> Adopt(Adoption adoption);
+
   // Permission to start the agent: the run's secrets.
   asio::awaitable<Result<store::Secrets>> Start(RunId run, int attempt);
   // Checks that `attempt` is the current one of a run that has not ended: for heartbeat and
   // control.
   static Status CheckAttempt(const store::Run& run, int attempt);
-  // The gate of a supervisor's events (Feed::Append): CheckAttempt, and started.
+  // The gate of a supervisor's events (Feed::Append): CheckAttempt, and started (kConflict).
   static Status OpenForSupervisor(store::Stores& stores, RunId run, int attempt);
   // The gate of an outsider's events: pending → running at the first. kRunSupervised otherwise.
   static Status OpenForOutsider(store::Stores& stores, RunId run, WallTime now);

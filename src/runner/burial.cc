@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runner/burial.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <functional>
 #include <utility>
@@ -17,29 +19,24 @@ namespace vm0::runner {
 namespace {
 
 constexpr Seconds kSlow{60};
-constexpr std::string_view kReason = "the supervisor died; everything it had read is kept";
-constexpr std::string_view kShortReason =
-    "the supervisor died; what the server had of the agent's output is kept, but ";
+constexpr std::string_view kAllKept = "; everything it had read is kept";
+constexpr std::string_view kSomeKept = "; what the server had of the agent's output is kept";
 
 }  // namespace
 
-Burial::Burial(Context& context, std::string run_id, Standing standing)
+Burial::Burial(Context& context, client::RunnerClient& server, std::string run_id, Grounds grounds)
     : context_(context),
+      server_(server),
       run_id_(std::move(run_id)),
       dir_{context.run_dir(run_id_)},
-      standing_(standing),
-      http_(context.loop, context.clock, context.endpoint) {}
+      grounds_(grounds),
+      had_spec_(HasSpec(dir_)),
+      http_(context.loop, context.clock, context.endpoint),
+      client_(http_, "") {}
 
 asio::awaitable<Burial::Outcome> Burial::Run() {
-  const auto token = os::ReadFile(dir_.token(), 4096);
-  if (!token && standing_ == Standing::kUnfinished) {
-    Log(run_id_, "can't be ended: " + token.error().message);
-    co_return Outcome::kLeft;
-  }
   co_await KillLeftovers();
-  // The token goes only after the end was acknowledged.
-  if (!token) co_return Forget(Verdict::kForgetButSpool);
-  client_ = std::make_unique<client::RunClient>(http_, std::string(TrimAscii(*token)));
+  ReadToken();
   co_await OpenSpool();
   const StopSignal::Hook hook(context_.stop, [this] { http_.Close(); });
   while (!context_.stop.stopped()) {
@@ -51,11 +48,22 @@ asio::awaitable<Burial::Outcome> Burial::Run() {
       co_await context_.Pause(backoff_.Next());
     } else if (verdict == Verdict::kSlowly) {
       co_await context_.Pause(kSlow);
+    } else if (verdict == Verdict::kLeave) {
+      co_return Outcome::kLeft;
     } else {
       co_return Forget(verdict);
     }
   }
   co_return Outcome::kStopped;
+}
+
+// It may be lost or damaged.
+void Burial::ReadToken() {
+  const auto token = os::ReadFile(dir_.token(), 4096);
+  const std::string_view text = token ? TrimAscii(*token) : std::string_view();
+  has_token_ =
+      !text.empty() && std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
+  if (has_token_) client_.UseToken(std::string(text));
 }
 
 asio::awaitable<void> Burial::KillLeftovers() {
@@ -75,7 +83,10 @@ asio::awaitable<void> Burial::OpenSpool() {
     return std::make_shared<DeadSpool>(std::move(spool));
   };
   auto spool = co_await Offload(context_.pool, std::move(work));
-  if (spool) {
+  const bool is_lost = grounds_.is_unfinished && ::access(dir_.spool().c_str(), F_OK) != 0;
+  if (spool && is_lost) {
+    GiveUpShipping({Code::kNotFound, dir_.spool().string() + " is not there"});
+  } else if (spool) {
     spool_ = std::move(*spool);
   } else {
     GiveUpShipping(spool.error());
@@ -83,13 +94,43 @@ asio::awaitable<void> Burial::OpenSpool() {
 }
 
 asio::awaitable<Burial::Verdict> Burial::Step() {
+  if (!has_token_) co_return co_await Adopt();
   if (!stored_) co_return co_await AskWhatIsStored();
   if (spool_ && *stored_ < spool_->last_sequence()) co_return co_await Ship();
   co_return co_await Complete();
 }
 
+asio::awaitable<Burial::Verdict> Burial::Adopt() {
+  // Nobody has seen anything of it: whose turn it is next, the server decides.
+  if (!grounds_.is_unfinished && !grounds_.has_started) co_return Verdict::kForget;
+  if (grounds_.attempt == 0) {
+    Log(run_id_, "it is not known what attempt it was: " + dir_.path().string() + " is left alone");
+    co_return Verdict::kLeave;
+  }
+  auto token = co_await server_.Adopt(run_id_, grounds_.attempt, grounds_.has_started);
+  if (!token) co_return JudgeAdoption(token.error());
+  client_.UseToken(*std::move(token));
+  has_token_ = is_adopted_ = true;
+  co_return Verdict::kGoOn;
+}
+
+Burial::Verdict Burial::JudgeAdoption(const Error& error) {
+  const int status = InfoOf(error.code).http_status;
+  if (status >= 500 || status == 429) return Verdict::kAgain;
+  if (status == 410) return Verdict::kForget;
+  if (status == 404) {
+    Log(run_id_,
+        "the server knows no such run (was its database put back to an older copy?): its "
+        "events are kept in " +
+            dir_.spool().string());
+    return Verdict::kForgetButSpool;
+  }
+  Log(run_id_, "the server does not take back what its dead supervisor left: " + error.message);
+  return Verdict::kSlowly;
+}
+
 asio::awaitable<Burial::Verdict> Burial::AskWhatIsStored() {
-  const auto answer = co_await client_->Heartbeat(spool_ ? spool_->last_sequence() : 0);
+  const auto answer = co_await client_.Heartbeat(spool_ ? spool_->last_sequence() : 0);
   if (!answer) co_return Judge(answer.error());
   stored_ = answer->last_sequence;
   co_return Verdict::kGoOn;
@@ -104,7 +145,7 @@ asio::awaitable<Burial::Verdict> Burial::Ship() {
     GiveUpShipping(batch.error());
     co_return Verdict::kGoOn;
   }
-  const auto last = co_await client_->Events(std::move(*batch));
+  const auto last = co_await client_.Events(std::move(*batch));
   if (!last) {
     if (last.error().code != Code::kEventMismatch) co_return Judge(last.error());
     GiveUpShipping(last.error());
@@ -118,7 +159,7 @@ asio::awaitable<Burial::Verdict> Burial::Ship() {
 asio::awaitable<Burial::Verdict> Burial::Complete() {
   auto message = MakeEnd();
   (void)os::FaultFails("runner.bury");
-  const auto answer = co_await client_->Complete(std::move(message));
+  const auto answer = co_await client_.Complete(std::move(message));
   (void)os::FaultFails("runner.buried");
   if (answer) co_return Verdict::kForget;
   // It ended before, in its own way: that end stays.
@@ -135,9 +176,22 @@ client::CompleteMessage Burial::MakeEnd() const {
   message.execution_time_ms = Millis(elapsed).count();
   const bool spool_is_all = spool_ && *stored_ == spool_->last_sequence();
   if (spool_is_all) message.hash = spool_->hash();
-  message.reason = kReason;
-  if (!spool_problem_.empty()) message.reason = std::string(kShortReason) + spool_problem_;
+  message.reason = Cause();
+  if (spool_problem_.empty()) {
+    *message.reason += kAllKept;
+  } else {
+    *message.reason += std::string(kSomeKept) + ", but " + spool_problem_;
+  }
   return message;
+}
+
+std::string Burial::Cause() const {
+  if (IsFromFormerBoot(dir_)) return "the machine restarted, and the supervisor died with it";
+  if (had_spec_ || spool_) return "the supervisor died";
+  if (grounds_.has_started && dir_.ReadStarted()) {
+    return "the run had ended before the server's database was put back to an older copy";
+  }
+  return "the run's directory was moved away or deleted";
 }
 
 Burial::Verdict Burial::Judge(const Error& error) {
@@ -150,7 +204,11 @@ Burial::Verdict Burial::Judge(const Error& error) {
     return news ? Verdict::kGoOn : Verdict::kAgain;
   }
   if (status == 410 || status == 404) return Verdict::kForget;
-  if (status == 401 && standing_ == Standing::kUnknown) return Verdict::kForgetButSpool;
+  // Its token is lost, or the server knows nothing of its start.
+  if ((status == 401 || error.code == Code::kConflict) && !is_adopted_) {
+    has_token_ = false;
+    return Verdict::kGoOn;
+  }
   Log(run_id_, "the server refuses what its dead supervisor left: " + error.message);
   return Verdict::kSlowly;
 }

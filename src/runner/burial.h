@@ -21,38 +21,53 @@ namespace vm0::runner {
 // does not answer. The caller holds the run's lock meanwhile. One run each.
 class Burial {
  public:
-  // Whether the server has said that the run has not ended: then a refused token is no end either.
-  enum class Standing { kUnfinished, kUnknown };
+  // What is known of the run before.
+  struct Grounds {
+    // The server has said that it has not ended.
+    bool is_unfinished = false;
+    int attempt = 0;           // 0: nobody can tell
+    bool has_started = false;  // its agent has run
+  };
   enum class Outcome {
     kForgotten,  // the server has the end
     kLeft,       // the directory is as it was: nothing can be done about it (logged)
     kStopped,    // the runner stops
   };
 
-  Burial(Context& context, std::string run_id, Standing standing);
+  // `server` outlives it.
+  Burial(Context& context, client::RunnerClient& server, std::string run_id, Grounds grounds);
   asio::awaitable<Outcome> Run();
 
  private:
   // What an answer means for what comes next.
-  enum class Verdict { kGoOn, kAgain, kSlowly, kForget, kForgetButSpool };
+  enum class Verdict { kGoOn, kAgain, kSlowly, kForget, kForgetButSpool, kLeave };
 
   asio::awaitable<void> KillLeftovers();
   asio::awaitable<void> OpenSpool();
   asio::awaitable<Verdict> Step();
+  void ReadToken();
+  // A token that the server knows, where it does not know ours.
+  asio::awaitable<Verdict> Adopt();
+  Verdict JudgeAdoption(const Error& error);
   asio::awaitable<Verdict> AskWhatIsStored();
   asio::awaitable<Verdict> Ship();
   asio::awaitable<Verdict> Complete();
   client::CompleteMessage MakeEnd() const;
+  std::string Cause() const;
   Verdict Judge(const Error& error);
   void GiveUpShipping(const Error& error);
   Outcome Forget(Verdict verdict);
 
   Context& context_;
+  client::RunnerClient& server_;
   const std::string run_id_;
   const supervisor::RunDir dir_;
-  const Standing standing_;
+  const Grounds grounds_;
+  const bool had_spec_;
   http::Client http_;
-  std::unique_ptr<client::RunClient> client_;
+  client::RunClient client_;
+  bool has_token_ = false;
+  bool is_adopted_ = false;
   client::Backoff backoff_;
   std::shared_ptr<const DeadSpool> spool_;  // null when it can't be read
   std::string spool_problem_;               // why not all of it was shipped

@@ -2,8 +2,10 @@
 #include "runner/care.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -11,6 +13,7 @@
 #include "os/fault.h"
 #include "os/process_watch.h"
 #include "os/wakeup.h"
+#include "runner/introduction.h"
 #include "runner/launch.h"
 #include "runner/log.h"
 #include "runner/offload.h"
@@ -51,6 +54,15 @@ Status TakeBack(const std::string& run_id, const supervisor::RunDir& dir, uid_t 
   return os::Remove(dir.uid());
 }
 
+Status MakeDirectoryOnce(const std::filesystem::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) return {};
+  const Status made = os::MakeDirectory(path, 0700);
+  if (!made && made.error().code == Code::kConflict) return {};
+  if (!made) return made;
+  return os::SyncDirectory(path.parent_path());
+}
+
 // Of a supervisor that was not allowed to start its agent. What it had to say about that is the
 // last line of its log.
 std::string DescribeFailure(const std::optional<os::ExitStatus>& end,
@@ -89,8 +101,7 @@ asio::awaitable<void> Care::GoOn(std::optional<Known> known) {
     if (claim_) {
       next = co_await DecideOnClaim();
     } else {
-      // Without spec.json its supervisor has seen it through: nothing to ask.
-      if (!known && HasSpec(dir_)) known = co_await AskServer();
+      if (!known && !HasSeenItThrough()) known = co_await AskServer();
       if (context_.stop.stopped()) co_return;
       next = co_await Decide(known.value_or(std::nullopt));
     }
@@ -100,6 +111,10 @@ asio::awaitable<void> Care::GoOn(std::optional<Known> known) {
   }
 }
 
+bool Care::HasSeenItThrough() const {
+  return last_end_ && last_end_->shell_code() == 0 && !HasSpec(dir_);
+}
+
 asio::awaitable<Care::Next> Care::DecideOnClaim() {
   const auto locked = TakeLock();
   if (locked && !lock_) {
@@ -107,9 +122,15 @@ asio::awaitable<Care::Next> Care::DecideOnClaim() {
     co_return Next::kLookAgain;
   }
   auto claim = *std::exchange(claim_, std::nullopt);
-  if (locked) co_return co_await Launch(std::move(claim));
-  co_await CompleteUnstarted(std::move(claim), locked.error().message);
-  co_return Next::kDone;
+  if (!locked) co_return co_await GiveBack(claim.attempt, locked.error().message);
+  // The server does not know it, but its agent has run already: never again.
+  if (const auto started = FindStartedAttempt(dir_)) {
+    FreePlace();
+    const Burial::Grounds grounds{
+        .is_unfinished = true, .attempt = std::max(claim.attempt, *started), .has_started = true};
+    co_return co_await Bury(grounds);
+  }
+  co_return co_await Launch(std::move(claim));
 }
 
 asio::awaitable<Care::Next> Care::Decide(const Known& known) {
@@ -130,21 +151,29 @@ asio::awaitable<Care::Next> Care::Decide(const Known& known) {
 
 asio::awaitable<Care::Next> Care::DecideAlone(const Known& known) {
   FreePlace();
-  const bool has_spec = HasSpec(dir_);
-  if (known && !known->started) {
+  const auto started = FindStartedAttempt(dir_);
+  if (known && !known->started && !started) {
     std::string reason = DescribeFailure(last_end_, dir_);
     co_return co_await GiveBack(known->attempt, std::move(reason));
   }
-  if (has_spec) {
-    co_return co_await Bury(known ? Burial::Standing::kUnfinished : Burial::Standing::kUnknown);
+  const bool has_spec = HasSpec(dir_);
+  // Without spec.json it has perhaps ended since we asked.
+  Known now = known;
+  if (known && !has_spec) now = co_await AskServer();
+  if (context_.stop.stopped()) co_return Next::kDone;
+  const auto spec = dir_.ReadSpec();
+  if (!now && has_spec && !spec) {
+    Log(run_id_, spec.error().message + ": " + dir_.path().string() + " is left alone");
+    co_return Next::kDone;
   }
-  if (known) {
-    // Unless it has ended since we asked.
-    const Known now = co_await AskServer();
-    if (now)
-      Log(run_id_, "it has started, but what could end it is gone from " + dir_.path().string());
+  if (now || has_spec) {
+    const int noted = std::max(started.value_or(0), spec ? spec->attempt : 0);
+    const Burial::Grounds grounds{.is_unfinished = now.has_value(),
+                                  .attempt = std::max(now ? now->attempt : 0, noted),
+                                  .has_started = started || (now && now->started)};
+    co_return co_await Bury(grounds);
   }
-  if (!known) (void)os::Remove(dir_.token());  // of a claim that came no further
+  (void)os::Remove(dir_.token());  // of a claim that came no further
   co_await TidyUp();
   co_return Next::kDone;
 }
@@ -257,7 +286,9 @@ Status Care::ChooseUid() {
 }
 
 Status Care::TakeLock() {
-  VM0_TRY(os::MakeDirs(dir_.path()));
+  // Not what is above them: a data directory that was moved away is not made anew.
+  VM0_TRY(MakeDirectoryOnce(context_.runs_dir()));
+  VM0_TRY(MakeDirectoryOnce(dir_.path()));
   VM0_ASSIGN(lock_, os::FileLock::TryAcquire(dir_.lock()));
   return {};
 }
@@ -292,6 +323,7 @@ asio::awaitable<void> Care::WatchChild(os::Child child) {
     ended = true;
     wakeup.Wake();
   });
+  last_end_.reset();
   has_live_supervisor_ = true;
   while (!ended && !context_.stop.stopped()) {
     co_await wakeup.Wait(context_.clock, MonoTime::max());
@@ -303,6 +335,8 @@ asio::awaitable<void> Care::WatchChild(os::Child child) {
 }
 
 asio::awaitable<void> Care::WatchStranger(bool cancel_requested) {
+  last_end_.reset();
+  co_await Introduce(context_, neighbours_.server(), dir_);
   os::Wakeup wakeup;
   bool ended = false;
   const StopSignal::Hook hook(context_.stop, [&wakeup] { wakeup.Wake(); });
@@ -334,8 +368,8 @@ bool Care::LockIsFree() const {
   return is_free;
 }
 
-asio::awaitable<Care::Next> Care::Bury(Burial::Standing standing) {
-  Burial burial(context_, run_id_, standing);
+asio::awaitable<Care::Next> Care::Bury(Burial::Grounds grounds) {
+  Burial burial(context_, neighbours_.server(), run_id_, grounds);
   const auto outcome = co_await burial.Run();
   if (outcome == Burial::Outcome::kForgotten) co_await TidyUp();
   co_return Next::kDone;

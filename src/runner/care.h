@@ -61,6 +61,8 @@ class Care {
   asio::awaitable<Next> Decide(const Known& known);
   asio::awaitable<Next> DecideAlone(const Known& known);
   asio::awaitable<Next> DecideOnClaim();
+  // Its supervisor has told the server of the end, and got its word: nothing to ask.
+  bool HasSeenItThrough() const;
   // Nobody was allowed to start its agent: whose turn it is next, the server decides.
   asio::awaitable<Next> GiveBack(int attempt, std::string reason);
   void FreePlace();
@@ -79,7 +81,7 @@ class Care {
   asio::awaitable<void> WatchStranger(bool cancel_requested);
   bool LockIsFree() const;
 
-  asio::awaitable<Next> Bury(Burial::Standing standing);
+  asio::awaitable<Next> Bury(Burial::Grounds grounds);
   // Nothing is left to ship: takes workspace and home back from the run's uid, frees it.
   asio::awaitable<void> TidyUp();
 

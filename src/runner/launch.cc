@@ -12,7 +12,7 @@ constexpr const char* kPassedOn[] = {
     "PATH",           "HOME",           "LANG",
 #ifdef VM0_TEST_HOOKS
     "VM0_TEST_CLOCK", "VM0_FAULT",      "VM0_FAULT_ONCE_FILE",
-    "VM0_FAULT_FILE", "VM0_TEST_POWER",
+    "VM0_FAULT_FILE", "VM0_TEST_POWER", "VM0_TEST_BOOT_ID",
 #endif
 };
 

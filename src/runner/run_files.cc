@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "event/record.h"
 #include "os/disk.h"
 #include "os/fault.h"
 #include "os/process.h"
@@ -138,6 +139,27 @@ bool HasSpec(const supervisor::RunDir& dir) { return ::access(dir.spec().c_str()
 
 bool IsUntidy(const supervisor::RunDir& dir) {
   return ::access(dir.tmp().c_str(), F_OK) == 0 || ::access(dir.uid().c_str(), F_OK) == 0;
+}
+
+std::optional<int> FindStartedAttempt(const supervisor::RunDir& dir) {
+  if (const auto noted = dir.ReadStarted()) return noted;
+  // Where the note could not be written, records tell it.
+  struct stat spool {};
+  const bool has_records = ::stat(dir.spool().c_str(), &spool) == 0 &&
+                           spool.st_size > static_cast<off_t>(event::kSpoolHeader.size());
+  if (!has_records) return std::nullopt;
+  const auto run = dir.ReadSpec();
+  return run ? run->attempt : 1;
+}
+
+bool IsFromFormerBoot(const supervisor::RunDir& dir) {
+  const auto text = os::ReadFile(dir.lock(), 4096);
+  const auto boot = os::BootId();
+  if (!text || !boot) return false;
+  for (const std::string_view word : Split(TrimAscii(*text), ' ')) {
+    if (word.starts_with("boot=")) return word.substr(5) != *boot;
+  }
+  return false;
 }
 
 std::string LastLine(const std::filesystem::path& log) {

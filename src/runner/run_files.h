@@ -38,6 +38,10 @@ Status PrepareRun(const Preparation& preparation);
 bool HasSpec(const supervisor::RunDir& dir);
 // Whether something of a run is left that goes with its end: its /tmp, its uid.
 bool IsUntidy(const supervisor::RunDir& dir);
+// The attempt whose agent has run, or may have, whatever the server says; nullopt when none has.
+std::optional<int> FindStartedAttempt(const supervisor::RunDir& dir);
+// Whether the lock's file was last described before the machine's last start.
+bool IsFromFormerBoot(const supervisor::RunDir& dir);
 // The last line of a supervisor's log, shortened for a message; empty when there is none.
 std::string LastLine(const std::filesystem::path& log);
 // The folder that a run of which spec.json is there works on in place (:rw).

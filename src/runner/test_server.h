@@ -68,6 +68,7 @@ class TestServer {
   static Reply Refusal(Code code);
   Reply Answer(const std::string& what, const http::Request& request);
   Reply Release(const json::object& body);
+  Reply Adopt(const json::object& body);
   Reply ListRuns() const;
   Reply Webhook(const std::string& what, const http::Request& request);
   Reply TakeEvents(TestRun& run, const std::string& body);

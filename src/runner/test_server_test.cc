@@ -117,6 +117,7 @@ TestServer::Reply TestServer::Claimed(const std::string& id) {
 
 TestServer::Reply TestServer::Answer(const std::string& what, const http::Request& request) {
   if (what == "runs") return ListRuns();
+  if (what == "adopt") return Adopt(*ParseJsonObject(request.body, "body"));
   if (what != "release") return Webhook(what, request);
   return Release(*ParseJsonObject(request.body, "body"));
 }
@@ -143,6 +144,19 @@ TestServer::Reply TestServer::Release(const json::object& body) {
   if (!run.pending) run.end = json::object{{"reason", run.last_failure}};
   for (os::Wakeup* claim : waiting_) claim->Wake();
   return {200, {{"ok", true}}};
+}
+
+TestServer::Reply TestServer::Adopt(const json::object& body) {
+  const auto found = runs_.find(std::string(*StringMember(body, "runId")));
+  if (found == runs_.end()) return {404, ErrorBody("NOT_FOUND")};
+  TestRun& run = found->second;
+  const auto attempt = static_cast<int>(**IntField(body, "attempt"));
+  if (run.end) return {410, ErrorBody("RUN_ENDED")};
+  if (attempt < run.attempt) return {410, ErrorBody("SUPERSEDED")};
+  run.pending = false;
+  run.attempt = attempt;
+  run.started = run.started || **BoolField(body, "started");
+  return {200, {{"token", run.token()}}};
 }
 
 // A token is good for the run whose attempt it names: tests with several use different attempts.

@@ -19,7 +19,7 @@ TEST_F(AnswerTest, FollowsTheTableOfTheProtocol) {
   EXPECT_EQ(To(Code::kSequenceGap, 3), Reaction::kResend);
   EXPECT_EQ(To(Code::kSequenceGap), Reaction::kRefused) << "from where?";
   EXPECT_EQ(To(Code::kEventMismatch), Reaction::kRefused);
-  EXPECT_EQ(To(Code::kConflict), Reaction::kRefused);
+  EXPECT_EQ(To(Code::kConflict), Reaction::kConflict);
   EXPECT_EQ(To(Code::kNotFound), Reaction::kGiveUp);
   EXPECT_EQ(To(Code::kRunEnded), Reaction::kGiveUp);
   EXPECT_EQ(To(Code::kSuperseded), Reaction::kGiveUp);
@@ -39,6 +39,19 @@ TEST_F(AnswerTest, GivesUpAfterTenMinutesWithoutPermission) {
   EXPECT_EQ(To(Code::kUnreachable), Reaction::kRetry) << "a server that is away permits nothing";
   clock_.Advance(Seconds(1));
   EXPECT_EQ(To(Code::kUnauthorized), Reaction::kGiveUp);
+}
+
+TEST_F(AnswerTest, GivesUpAtOnceWhereNobodyWillHaveATokenOrAServerEverAgain) {
+  bool has_hope = true;
+  AnswerRules rules(clock_, {.renew_token = [&] { return has_hope; },
+                             .server_may_return = [&] { return has_hope; }});
+  for (const Code code : {Code::kUnauthorized, Code::kUnreachable}) {
+    has_hope = true;
+    EXPECT_EQ(rules.React({code, ""}), Reaction::kRetry);
+    has_hope = false;
+    EXPECT_EQ(rules.React({code, ""}), Reaction::kGiveUp);
+  }
+  EXPECT_EQ(rules.React({Code::kUnavailable, ""}), Reaction::kRetry) << "somebody answered";
 }
 
 TEST_F(AnswerTest, CountsTheTenMinutesAnewAfterAnAnswer) {

@@ -41,6 +41,9 @@ asio::awaitable<std::optional<Conclusion>> TakeError(Shipper::Parts parts, clien
       co_return Conclusion::kDifferent;
     case Reaction::kGiveUp:
       co_return Conclusion::kGaveUp;
+    case Reaction::kConflict:
+      if (!co_await StartAgain(parts.client)) co_return Conclusion::kDifferent;
+      [[fallthrough]];
     case Reaction::kResend:
     case Reaction::kRetry: {
       const Micros delay = backoff.Next();

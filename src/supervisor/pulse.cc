@@ -46,11 +46,13 @@ asio::awaitable<void> Pulse::BeatUntilStopped() {
   co_await Pause(kBeat);
   while (!stopping_) {
     events_.beat();
+    const std::int64_t acknowledged = events_.acknowledged();
     const auto answer = co_await parts_.client.Heartbeat(events_.last_sequence());
     if (stopping_) co_return;
     if (answer) {
       parts_.rules.Accepted();
       if (answer->cancel) events_.cancel();
+      if (answer->last_sequence < acknowledged) events_.behind(answer->last_sequence);
     } else {
       TakeError("heartbeat", answer.error());
     }

@@ -31,6 +31,9 @@ class Pulse {
     std::function<void()> cancel;  // asked for; perhaps several times
     std::function<void()> over;    // the run has ended or is somebody else's: stop all
     std::function<std::int64_t()> last_sequence;
+    std::function<std::int64_t()> acknowledged;  // the last number that the server said it has
+    std::function<void(std::int64_t last)>
+        behind;  // it has no more than that: it has lost the rest
   };
   Pulse(asio::any_io_executor executor, Parts parts, Events events);
 

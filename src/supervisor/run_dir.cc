@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/run_dir.h"
 
+#include <fcntl.h>
+
+#include <algorithm>
+
 #include "base/text.h"
 #include "os/disk.h"
 #include "os/fault.h"
@@ -10,6 +14,7 @@ namespace vm0::supervisor {
 namespace {
 
 constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kMostAttempts = 10;  // that a run may have
 
 std::unexpected<Error> Missing(std::string_view field) {
   return Fail(Code::kBadRequest, "spec.json: " + std::string(field) + " is missing");
@@ -75,6 +80,20 @@ Status RunDir::WriteElapsed(Seconds elapsed_time) const {
 Seconds RunDir::ReadElapsed() const {
   const auto text = os::ReadFile(elapsed());
   return Seconds(text ? ParseInt(TrimAscii(*text)).value_or(0) : 0);
+}
+
+// Not synced: a machine that loses power loses the agent, too.
+Status RunDir::NoteStarted(int attempt) const {
+  VM0_ASSIGN(const os::Fd file, os::OpenForWriting(started(), O_CREAT | O_NOFOLLOW));
+  return os::WriteAt(file.get(), std::to_string(attempt) + "\n", 0);
+}
+
+std::optional<int> RunDir::ReadStarted() const {
+  const auto text = os::ReadFile(started(), 64);
+  if (!text) return std::nullopt;
+  // A note that was cut short is one of an attempt all the same.
+  const auto attempt = ParseInt(TrimAscii(*text)).value_or(1);
+  return static_cast<int>(std::clamp<std::int64_t>(attempt, 1, kMostAttempts));
 }
 
 Status RunDir::Forget(Spool what) const {

@@ -38,6 +38,7 @@ class RunDir {
   std::filesystem::path uid() const { return path_ / "uid"; }
   std::filesystem::path spool() const { return path_ / "spool"; }
   std::filesystem::path elapsed() const { return path_ / "elapsed"; }
+  std::filesystem::path started() const { return path_ / "started"; }
   std::filesystem::path log() const { return path_ / "supervisor.log"; }
   std::filesystem::path workspace() const { return path_ / "workspace"; }
   std::filesystem::path home() const { return path_ / "home"; }
@@ -51,6 +52,11 @@ class RunDir {
   Status WriteElapsed(Seconds elapsed) const;
   // Zero when nothing was written.
   Seconds ReadElapsed() const;
+
+  // Before the agent is executed: of which attempt it is. Stays as long as the directory.
+  Status NoteStarted(int attempt) const;
+  // The attempt that was allowed to start its agent; nullopt when none was, as far as noted.
+  std::optional<int> ReadStarted() const;
 
   // After the end is acknowledged: spool, elapsed and token go; spec.json last, since without it
   // there is nothing left to ship.

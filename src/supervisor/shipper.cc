@@ -8,6 +8,11 @@
 
 namespace vm0::supervisor {
 
+asio::awaitable<bool> StartAgain(client::RunClient& client) {
+  const auto started = co_await client.Start();
+  co_return started.has_value();
+}
+
 Shipper::Shipper(asio::any_io_executor executor, Parts parts)
     : parts_(parts), changed_(std::move(executor)), offset_(parts.spool.start_offset()) {}
 
@@ -19,6 +24,10 @@ void Shipper::Stop() {
 Status Shipper::Rewind(std::int64_t sequence) {
   VM0_ASSIGN(offset_, parts_.spool.OffsetOf(sequence));
   return {};
+}
+
+void Shipper::ShipFrom(std::int64_t sequence) {
+  if (Rewind(sequence)) changed_.Notify();
 }
 
 asio::awaitable<Shipper::Outcome> Shipper::ShipAll() {
@@ -95,6 +104,9 @@ asio::awaitable<std::optional<Shipper::Outcome>> Shipper::TakeError(Batch batch,
       const std::int64_t next = *error.number;
       co_return co_await GoOnFrom(next);
     }
+    case Reaction::kConflict:
+      if (co_await StartAgain(parts_.client)) break;
+      [[fallthrough]];
     case Reaction::kRefused:
       refusal_ = error.message;
       co_return Outcome::kRefused;

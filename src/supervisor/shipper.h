@@ -15,6 +15,10 @@ namespace vm0::supervisor {
 
 namespace asio = boost::asio;
 
+// A store that was put back to an older copy may know nothing of the start: says it again. True
+// when it may have been that, and the message is worth another try.
+asio::awaitable<bool> StartAgain(client::RunClient& client);
+
 // Brings the spool's records to the server: all that is pending at once when idle, else as soon as
 // the last post has returned. Loop thread only; what it is made of outlives it.
 class Shipper {
@@ -44,6 +48,8 @@ class Shipper {
 
   // Ships again from that number on. kNotFound when the spool has no such record.
   Status Rewind(std::int64_t sequence);
+  // The same while it follows: the server has lost what it had stored from there on.
+  void ShipFrom(std::int64_t sequence);
   // The last number that the server said it has stored.
   std::int64_t acknowledged() const { return acknowledged_; }
   const std::string& refusal() const { return refusal_; }

@@ -42,7 +42,7 @@ Supervision::Supervision(asio::io_context& loop, os::Clock& clock, Log& log, Set
       log_(log),
       setup_(std::move(setup)),
       spool_(std::move(spool)),
-      rules_(clock),
+      rules_(clock, surroundings()),
       http_(loop, clock, setup_.server),
       pulse_http_(loop, clock, setup_.server),
       client_(http_, setup_.token),
@@ -61,13 +61,39 @@ Pulse::Events Supervision::pulse_events() {
               [this] {
                 const auto elapsed = clock_.Now() - started_at_;
                 const auto seconds = std::chrono::duration_cast<Seconds>(elapsed);
-                if (auto status = setup_.dir.WriteElapsed(seconds); !status) {
+                if (auto status = setup_.files.WriteElapsed(seconds); !status) {
                   log_.Write(status.error().message);
                 }
               },
           .cancel = [this] { Cancel(); },
           .over = [this] { Disown(); },
-          .last_sequence = [this] { return journal_.last_sequence(); }};
+          .last_sequence = [this] { return journal_.last_sequence(); },
+          .acknowledged = [this] { return shipper_.acknowledged(); },
+          .behind =
+              [this](std::int64_t last) {
+                log_.Write("the server has " + std::to_string(last) +
+                           " events: it gets the others again");
+                shipper_.ShipFrom(last + 1);
+              }};
+}
+
+Surroundings Supervision::surroundings() {
+  return {.renew_token = [this] { return RenewToken(); },
+          .server_may_return = [this] { return setup_.server_may_return(); }};
+}
+
+// The runner puts a new token there when the server does not know ours any more (its database was
+// put back to an older copy), and takes the file away when the server does not know the run.
+bool Supervision::RenewToken() {
+  auto token = setup_.files.ReadToken();
+  if (!token && token.error().code == Code::kNotFound) {
+    log_.Write("there is no token for this run any more");
+    return false;
+  }
+  if (!token) return true;
+  client_.UseToken(*token);
+  pulse_client_.UseToken(*std::move(token));
+  return true;
 }
 
 asio::awaitable<Supervision::End> Supervision::Run() {
@@ -75,6 +101,9 @@ asio::awaitable<Supervision::End> Supervision::Run() {
   if (cancelled_) co_return co_await CancelUnstarted();
   if (!secrets) co_return secrets.error();
   (void)os::FaultFails("supervisor.started");
+  // It counts only where the server's database is put back to an older copy: no reason not to run.
+  const auto noted = setup_.files.NoteStarted(setup_.run.attempt);
+  if (!noted) log_.Write(noted.error().message);
   started_at_ = clock_.Now();
   os::TaskGroup tasks(executor_);
   tasks.Spawn(Ship());
@@ -119,7 +148,7 @@ asio::awaitable<std::optional<Supervision::End>> Supervision::TakeStartError(Err
   log_.Write("start: " + error.message);
   const Reaction reaction = rules_.React(error);
   if (reaction == Reaction::kGiveUp) co_return End::kDisowned;
-  if (reaction == Reaction::kRefused) co_return End::kRefused;
+  if (reaction == Reaction::kRefused || reaction == Reaction::kConflict) co_return End::kRefused;
   const Micros delay = reaction == Reaction::kRetry ? backoff_.Next() : Micros(kRetryLater);
   const MonoTime until = clock_.Now() + delay;
   while (!cancelled_ && clock_.Now() < until) {
@@ -212,10 +241,10 @@ asio::awaitable<Facts> Supervision::RunMetered(std::unique_ptr<sandbox::Box> box
 
 // What the run itself takes of the disk: not a user's folder that it works on in place.
 std::vector<std::filesystem::path> Supervision::OwnFolders() const {
-  std::vector<std::filesystem::path> folders = {setup_.dir.home(), setup_.dir.tmp()};
+  std::vector<std::filesystem::path> folders = {setup_.files.home(), setup_.files.tmp()};
   using Mode = agent::Workspace::Mode;
   const Mode mode = setup_.run.spec.workspace.mode;
-  if (mode == Mode::kFresh || mode == Mode::kCopy) folders.push_back(setup_.dir.workspace());
+  if (mode == Mode::kFresh || mode == Mode::kCopy) folders.push_back(setup_.files.workspace());
   return folders;
 }
 
@@ -243,7 +272,7 @@ Result<std::unique_ptr<sandbox::Box>> Supervision::StartBox(const Secrets& secre
 }
 
 void Supervision::KillLeftovers() {
-  const auto uid = setup_.dir.ReadUid();
+  const auto uid = setup_.files.ReadUid();
   const auto killed = sandbox::KillLeftovers(setup_.run.run_id, uid.value_or(std::nullopt));
   if (!killed) log_.Write(killed.error().message);
   // One that has forgotten its environment is found as our child.
@@ -296,7 +325,7 @@ asio::awaitable<Supervision::End> Supervision::Complete(client::CompleteMessage 
   if (conclusion != Conclusion::kAcknowledged) co_return End::kDisowned;
   (void)os::FaultFails("supervisor.complete");
   log_.Write("the end is acknowledged: " + status);
-  const auto forgotten = setup_.dir.Forget(RunDir::Spool::kRemove);
+  const auto forgotten = setup_.files.Forget(RunDir::Spool::kRemove);
   if (!forgotten) log_.Write(forgotten.error().message);  // the runner finds it, and tries again
   co_return End::kAcknowledged;
 }

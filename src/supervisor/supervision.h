@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,11 +28,14 @@ namespace asio = boost::asio;
 class Supervision {
  public:
   struct Setup {
-    RunDir dir;
+    RunDir dir;    // under its name: for other processes
+    RunDir files;  // the same for ourselves, wherever it is moved to
     StoredRun run;
     std::string token;
     http::Endpoint server;
     std::string search_path;  // for the agent's program
+    // False when no server can ever be reached there again.
+    std::function<bool()> server_may_return = [] { return true; };
   };
   // `spool` is new and empty. What is borrowed outlives the supervision.
   Supervision(asio::io_context& loop, os::Clock& clock, Log& log, Setup setup, Spool spool);
@@ -62,6 +66,8 @@ class Supervision {
   Result<const sandbox::Driver*> ChooseDriver();
   Status LockUsersFolder(const sandbox::BoxSpec& spec);
   void KillLeftovers();
+  Surroundings surroundings();
+  bool RenewToken();
   asio::awaitable<void> Ship();
   void Disown();
   asio::awaitable<End> Complete(client::CompleteMessage message);

@@ -38,8 +38,12 @@ class SupervisionTest : public TestWorld {
 
   void Agent(const std::string& script) { run.spec.command = {"/bin/sh", "-c", script, "agent"}; }
   void Start() {
-    const Supervision::Setup setup{dir, run, "vm0_run_the-token",
-                                   *http::Endpoint::Parse("unix:" + socket()), "/usr/bin:/bin"};
+    const Supervision::Setup setup{dir,
+                                   dir,
+                                   run,
+                                   "vm0_run_the-token",
+                                   *http::Endpoint::Parse("unix:" + socket()),
+                                   "/usr/bin:/bin"};
     EXPECT_TRUE(os::WriteFileAtomic(dir.spec(), FormatStoredRun(run, agent::ToJson(run.spec))));
     EXPECT_TRUE(os::WriteFileAtomic(dir.token(), setup.token));
     supervision = std::make_unique<Supervision>(loop, clock, log, setup,

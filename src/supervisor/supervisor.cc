@@ -9,11 +9,13 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "os/fault.h"
 #include "os/file.h"
+#include "os/pinned_directory.h"
 #include "supervisor/supervision.h"
 
 namespace vm0::supervisor {
@@ -33,16 +35,30 @@ ExitCode CodeOf(Supervision::End end) {
   return kBroken;
 }
 
-Result<Supervision::Setup> ReadSetup(const RunDir& dir) {
-  VM0_ASSIGN(StoredRun run, dir.ReadSpec());
-  VM0_ASSIGN(std::string token, dir.ReadToken());
+// A local server's socket stays in its data directory when that is moved, and is gone with it.
+Status FollowSocket(Supervision::Setup& setup) {
+  if (setup.server.kind != http::Endpoint::Kind::kUnix) return {};
+  const std::filesystem::path socket = setup.server.host;
+  VM0_ASSIGN(auto opened, os::PinnedDirectory::Open(socket.parent_path()));
+  const auto directory = std::make_shared<const os::PinnedDirectory>(std::move(opened));
+  setup.server.host = directory->path() / socket.filename();
+  setup.server_may_return = [directory] { return !directory->is_deleted(); };
+  return {};
+}
+
+Result<Supervision::Setup> ReadSetup(const RunDir& dir, const RunDir& files) {
+  VM0_ASSIGN(StoredRun run, files.ReadSpec());
+  VM0_ASSIGN(std::string token, files.ReadToken());
   VM0_ASSIGN(auto server, http::Endpoint::Parse(run.server));
   const char* path = ::getenv("PATH");
-  return Supervision::Setup{.dir = dir,
-                            .run = std::move(run),
-                            .token = std::move(token),
-                            .server = std::move(server),
-                            .search_path = path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path};
+  Supervision::Setup setup{.dir = dir,
+                           .files = files,
+                           .run = std::move(run),
+                           .token = std::move(token),
+                           .server = std::move(server),
+                           .search_path = path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path};
+  VM0_TRY(FollowSocket(setup));
+  return setup;
 }
 
 // SIGTERM means cancel, each time.
@@ -55,12 +71,18 @@ void CancelOnSignal(asio::signal_set& signals, Supervision& supervision) {
 }
 
 int Supervise(asio::io_context& loop, os::Clock& clock, Log& log, const RunDir& dir) {
-  auto setup = ReadSetup(dir);
+  const auto pinned = os::PinnedDirectory::Open(dir.path());
+  if (!pinned) {
+    log.Write(pinned.error().message);
+    return kBroken;
+  }
+  const RunDir files(pinned->path());
+  auto setup = ReadSetup(dir, files);
   if (!setup) {
     log.Write(setup.error().message);
     return kBroken;
   }
-  auto spool = Spool::Create(dir.spool());
+  auto spool = Spool::Create(files.spool());
   if (!spool) {
     log.Write(spool.error().message);
     return kBroken;

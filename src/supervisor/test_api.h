@@ -109,6 +109,7 @@ class TestApi {
 
   http::Response Respond(const std::string& name, const std::string& body) {
     if (name == "start") {
+      if (end) return Refusal(410, "RUN_ENDED", 0);
       json::object values;
       for (const auto& [key, value] : secrets) values[key] = value;
       return Answer(200, {{"ok", true}, {"secrets", values}});
