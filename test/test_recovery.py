@@ -265,6 +265,16 @@ def test_row_DataDirDeleted(vm0, clock, server):
     assert not os.path.exists(vm0.data_dir)
 
 
+def test_row_DataDirDeleted_while_an_end_waits_for_a_server(vm0, clock, server):
+    run_id, gate = start_run(vm0, {"line": MARK})
+    supervisor = vm0.supervisor_pid(run_id)
+    server.kill9()
+    gate.open()
+    wait_spooled(vm0, run_id, MARK)
+    shutil.rmtree(vm0.data_dir)
+    assert clock.advance_until_gone(supervisor) <= 60
+
+
 # The machine
 
 
@@ -406,6 +416,22 @@ def test_row_ServerAwayAnHour(vm0, clock, server):
     assert (texts(events), state["status"]) == (["ready", "alone", "alone", "alone", MARK], "completed")
     assert timed_out[1]["status"] == "timeout"
     assert any("timeout" in text for text in vm0_events(timed_out[0]))
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV"])
+def test_row_AgentKilled_while_the_server_is_away(vm0, server, name):
+    run_id, gate = start_run(vm0, {"line": MARK}, {"kill": name})
+    supervisor, agents = vm0.supervisor_pid(run_id), vm0.agent_processes(run_id)
+    server.kill9()
+    gate.open()
+    for pid in agents:
+        waits.wait_gone(pid)
+    server.start()
+    events, state = vm0.wait_end(run_id)
+    assert (texts(events), state["status"]) == (["ready", MARK], "failed")
+    assert name in state["error"], state
+    waits.wait_gone(supervisor)
+    assert is_forgotten(vm0, run_id)
 
 
 # The binary

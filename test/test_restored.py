@@ -106,6 +106,7 @@ def test_row_RestoredEnded_says_what_happened_and_keeps_what_it_has(vm0, server)
     events, state = vm0.wait_end(run_id)
     assert (texts(events), state["status"]) == (["ready"], "failed")
     assert "had ended before the server's database was put back" in state["error"]
+    assert shown(vm0, run_id)["errorCode"] == "END_LOST"
     assert shown(vm0, run_id)["result"]["outputComplete"] is False
 
 

@@ -36,6 +36,13 @@ namespace vm0 {
   X(kCancelledUnstarted, "CANCELLED", "cancelled",                                                 \
     "the run was cancelled before its agent was started", "")                                      \
   X(kSupervisorDied, "SUPERVISOR_DIED", "failed", "the supervisor died; {}", "start the run anew") \
+  X(kMachineRestarted, "MACHINE_RESTARTED", "failed",                                              \
+    "the machine restarted, and the supervisor died with it; {}", "start the run anew")            \
+  X(kDirectoryLost, "DIRECTORY_LOST", "failed",                                                    \
+    "the run's directory was moved away or deleted; {}", "start the run anew")                     \
+  X(kEndLost, "END_LOST", "failed",                                                                \
+    "the run had ended before the server's database was put back to an older copy; {}",            \
+    "its files are in its directory")                                                              \
   X(kNeverStarted, "NEVER_STARTED", "failed", "the supervisor could not be started{}", "")         \
   X(kSecretsUnreadable, "SECRETS_UNREADABLE", "failed", "the run's secrets can not be read: {}",   \
     "start the run anew")

@@ -19,8 +19,8 @@ namespace vm0::runner {
 namespace {
 
 constexpr Seconds kSlow{60};
-constexpr std::string_view kAllKept = "; everything it had read is kept";
-constexpr std::string_view kSomeKept = "; what the server had of the agent's output is kept";
+constexpr std::string_view kAllKept = "everything it had read is kept";
+constexpr std::string_view kSomeKept = "what the server had of the agent's output is kept";
 
 }  // namespace
 
@@ -170,28 +170,25 @@ asio::awaitable<Burial::Verdict> Burial::Complete() {
 client::CompleteMessage Burial::MakeEnd() const {
   client::CompleteMessage message;
   message.last_sequence = *stored_;
-  message.status = "failed";
   message.output_complete = false;
   const Seconds elapsed = std::clamp(dir_.ReadElapsed(), Seconds(0), kMaxDuration);
   message.execution_time_ms = Millis(elapsed).count();
   const bool spool_is_all = spool_ && *stored_ == spool_->last_sequence();
   if (spool_is_all) message.hash = spool_->hash();
-  message.reason = Cause();
-  if (spool_problem_.empty()) {
-    *message.reason += kAllKept;
-  } else {
-    *message.reason += std::string(kSomeKept) + ", but " + spool_problem_;
-  }
+  const RunError cause = Cause();
+  message.status = InfoOf(cause).status;
+  message.error_code = InfoOf(cause).name;
+  std::string kept(spool_problem_.empty() ? kAllKept : kSomeKept);
+  if (!spool_problem_.empty()) kept += ", but " + spool_problem_;
+  message.reason = Describe(cause, kept);
   return message;
 }
 
-std::string Burial::Cause() const {
-  if (IsFromFormerBoot(dir_)) return "the machine restarted, and the supervisor died with it";
-  if (had_spec_ || spool_) return "the supervisor died";
-  if (grounds_.has_started && dir_.ReadStarted()) {
-    return "the run had ended before the server's database was put back to an older copy";
-  }
-  return "the run's directory was moved away or deleted";
+RunError Burial::Cause() const {
+  const bool has_files = had_spec_ || spool_;
+  if (!has_files && dir_.ReadStarted()) return RunError::kEndLost;
+  if (IsFromFormerBoot(dir_)) return RunError::kMachineRestarted;
+  return has_files ? RunError::kSupervisorDied : RunError::kDirectoryLost;
 }
 
 Burial::Verdict Burial::Judge(const Error& error) {

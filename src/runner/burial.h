@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/run_error.h"
 #include "client/backoff.h"
 #include "client/run_client.h"
 #include "http/client.h"
@@ -53,7 +54,7 @@ class Burial {
   asio::awaitable<Verdict> Ship();
   asio::awaitable<Verdict> Complete();
   client::CompleteMessage MakeEnd() const;
-  std::string Cause() const;
+  RunError Cause() const;
   Verdict Judge(const Error& error);
   void GiveUpShipping(const Error& error);
   Outcome Forget(Verdict verdict);

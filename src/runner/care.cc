@@ -9,6 +9,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/run_error.h"
 #include "os/disk.h"
 #include "os/fault.h"
 #include "os/process_watch.h"
@@ -302,7 +303,8 @@ asio::awaitable<void> Care::CompleteUnstarted(client::ClaimAnswer claim, std::st
   Log(run_id_, reason);
   while (!context_.stop.stopped()) {
     client::CompleteMessage message;
-    message.status = "failed";
+    message.status = InfoOf(RunError::kNotStarted).status;
+    message.error_code = InfoOf(RunError::kNotStarted).name;
     message.reason = reason;
     const auto answer = co_await client.Complete(message);
     if (answer || !IsPassing(answer.error())) {

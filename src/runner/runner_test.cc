@@ -94,7 +94,10 @@ TEST_F(ProtocolRow, SupervisorKilled_WhatItHadReadIsShippedAndTheRunFails) {
                               {"status", "failed"},
                               {"outputComplete", false},
                               {"executionTimeMs", 7000},
-                              {"reason", "the supervisor died; everything it had read is kept"},
+                              {"reason",
+                               "the supervisor died; everything it had read is kept; "
+                               "start the run anew"},
+                              {"errorCode", "SUPERVISOR_DIED"},
                               {"hash", HashOf(2500)}};
   EXPECT_EQ(*run.end, expected);
   EXPECT_FALSE(std::filesystem::exists(dir(kRun).spool()));
