@@ -81,6 +81,22 @@ def test_row_DirectoryLostUnderSupervisor(vm0, server):
     waits.wait_gone(supervisor)
 
 
+def test_row_DirectoryLostUnderSupervisor_that_was_adopted(vm0, clock, server):
+    run_id, gate = start_run(vm0, {"line": "end"})
+    supervisor = vm0.supervisor_pid(run_id)
+    server.restart()
+    server.process.stderr.expect("its supervisor lives and goes on")
+    shutil.rmtree(vm0.run_dir(run_id))
+    for _ in range(10):
+        clock.advance(10)
+        vm0.http.get("/healthz")
+    gate.open()
+    with clock.flow():
+        events, state = vm0.wait_end(run_id)
+        waits.wait_gone(supervisor)
+    assert (texts(events), state["status"]) == (["ready", "end"], "completed")
+
+
 def test_row_DirectoryLostUnderSupervisor_and_the_server_restarts(vm0, clock, server):
     run_id, _ = start_run(vm0, {"hang": True})
     supervisor, agents = vm0.supervisor_pid(run_id), vm0.agent_processes(run_id)

@@ -161,6 +161,23 @@ def test_row_RestoredUnstarted_goes_on_as_started(vm0, server, alive):
     assert "startedAt" in shown(vm0, run_id)
 
 
+def test_a_run_that_was_cancelled_in_the_restored_database_is_stopped(vm0, clock, server):
+    run_id, _ = start_run(vm0, {"hang": True})
+    supervisor, agents = vm0.supervisor_pid(run_id), vm0.agent_processes(run_id)
+    server.stop()
+    backup = Backup(vm0)
+    backup.edit("delete from tokens where run_id is not null")
+    backup.edit("delete from events")
+    backup.edit("update runs set status = 'cancelled', started = 0, started_at = null, "
+                "attempt = 0, completed_at = created_at")
+    backup.put_back()
+    server.start()
+    with clock.flow(speed=5):
+        for pid in [supervisor, *agents]:
+            waits.wait_gone(pid)
+    assert shown(vm0, run_id)["status"] == "cancelled"
+
+
 def test_row_RestoredUnknownRun_is_stopped_and_its_events_are_kept(vm0, clock, server):
     vm0.create_config()
     backup = backup_of(vm0, server)

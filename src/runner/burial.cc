@@ -35,7 +35,7 @@ Burial::Burial(Context& context, client::RunnerClient& server, std::string run_i
       client_(http_, "") {}
 
 asio::awaitable<Burial::Outcome> Burial::Run() {
-  co_await KillLeftovers();
+  if (had_spec_) co_await KillLeftovers();
   ReadToken();
   co_await OpenSpool();
   const StopSignal::Hook hook(context_.stop, [this] { http_.Close(); });
@@ -51,6 +51,9 @@ asio::awaitable<Burial::Outcome> Burial::Run() {
     } else if (verdict == Verdict::kLeave) {
       co_return Outcome::kLeft;
     } else {
+      // Only then where the directory is lost, and with it the proof that its supervisor is dead:
+      // it would take that for the end of its agent.
+      if (!had_spec_) co_await KillLeftovers();
       co_return Forget(verdict);
     }
   }

@@ -349,6 +349,7 @@ asio::awaitable<void> Care::WatchStranger(bool cancel_requested) {
       auto holder = OpenLockHolder(dir_);
       if (holder && cancel_requested) (void)os::SignalPidFd(holder->get(), SIGTERM);
       if (holder) {
+        Log(run_id_, "its supervisor lives and goes on");
         watch.emplace(context_.loop.get_executor(), std::move(*holder), [&] {
           ended = true;
           wakeup.Wake();
@@ -357,7 +358,9 @@ asio::awaitable<void> Care::WatchStranger(bool cancel_requested) {
     }
     const Seconds patience = watch ? kLockCheck : kHolderCheck;
     co_await wakeup.Wait(context_.clock, context_.clock.Now() + patience);
-    if (ended || LockIsFree()) break;
+    // Where its directory is gone, the process alone tells that it lives.
+    const bool has_file = ::access(dir_.lock().c_str(), F_OK) == 0;
+    if (ended || (has_file ? LockIsFree() : !watch)) break;
   }
   has_live_supervisor_ = false;
 }

@@ -35,7 +35,12 @@ Status TakeAnswer(const supervisor::RunDir& dir, const Result<std::string>& toke
         "copy?): it has a new one");
     return os::WriteFileAtomic(dir.token(), *token);
   }
-  if (token.error().code != Code::kNotFound) return Fail(token.error());
+  const int status = InfoOf(token.error().code).http_status;
+  if (status != 404 && status != 410) return Fail(token.error());
+  if (status == 410) {
+    Log(dir.run_id(), token.error().message + ": its supervisor is told to go");
+    return os::Remove(dir.token());
+  }
   Log(dir.run_id(),
       "the server knows no such run (was its database put back to an older copy?): "
       "it is stopped, and its events are kept in " +

@@ -215,6 +215,79 @@ TEST_F(ProtocolRow, CompleteUnstarted_NoAgentWorksInPlaceInOurDataDirectory) {
   EXPECT_THAT(Reason(kRun), HasSubstr("lies in vm0's own data directory"));
 }
 
+// What the server says is that of an older copy of its database.
+struct ProtocolRowRestored : ProtocolRow {
+  // A run whose supervisor lives, and whose agent has run, as if it waited for its first claim.
+  pid_t Forgotten() {
+    server->AddRun(kRun, MakeRun());
+    StartRunner();
+    const pid_t pid = UntilHeld(kRun);
+    EXPECT_TRUE(dir(kRun).NoteStarted(1));
+    StopRunner();
+    server->run(kRun) = MakeRun();
+    server->refuse = [this](const std::string& request) -> std::optional<Code> {
+      if (request == "adopt" && !may_adopt()) return Code::kUnavailable;
+      if (request != "heartbeat 1" || is_adopted) return std::nullopt;
+      return Code::kUnauthorized;
+    };
+    return pid;
+  }
+  std::function<bool()> may_adopt = [this] { return is_adopted = true; };
+  bool is_adopted = false;
+};
+
+TEST_F(ProtocolRowRestored, RestoredPending_ALiveSupervisorIsAdoptedAndNoOtherLaunched) {
+  const pid_t pid = Forgotten();
+  StartRunner();
+  Until([&] { return server->run(kRun).started; });
+  EXPECT_EQ(server->run(kRun).attempt, 1);
+  Until([&] { return runner().live_runs() == 1; });
+  Kill(pid);
+  UntilForgotten(kRun);
+  EXPECT_TRUE(Ended(kRun));
+  EXPECT_EQ(server->Count("release"), 0u);
+}
+
+TEST_F(ProtocolRowRestored, RestoredPending_AlsoWhenItIsClaimedBefore) {
+  const pid_t pid = Forgotten();
+  may_adopt = [this] { return is_adopted = !server->run(kRun).pending; };
+  StartRunner();
+  UntilLater([&] { return server->run(kRun).started; });
+  Kill(pid);
+  UntilLater([&] { return Ended(kRun) && !HasSpec(dir(kRun)); });
+  EXPECT_EQ(UntilHeld(kRun), pid) << "another supervisor was launched";
+  EXPECT_THAT(Reason(kRun), HasSubstr("the supervisor died"));
+}
+
+TEST_F(ProtocolRowRestored, RestoredPending_WhatHasEndedIsNotLaunchedAgain) {
+  server->AddRun(kRun, MakeRun());
+  ASSERT_TRUE(os::MakeDirs(dir(kRun).path()));
+  ASSERT_TRUE(dir(kRun).NoteStarted(2));
+  StartRunner();
+  Until([&] { return Ended(kRun); });
+  EXPECT_EQ(server->run(kRun).attempt, 2);
+  EXPECT_THAT(Reason(kRun), HasSubstr("had ended before"));
+}
+
+TEST_F(ProtocolRow, DirectoryLost_EndsWithWhatIsStored) {
+  TestRun run = Running(1, true);
+  run.records = {MakeRecords(1, 1), MakeRecords(2, 2)};
+  server->AddRun(kRun, run);
+  StartRunner();
+  Until([&] { return Ended(kRun); });
+  EXPECT_EQ(*IntField(*server->run(kRun).end, "lastSequence"), 2);
+  EXPECT_EQ(*BoolField(*server->run(kRun).end, "outputComplete"), false);
+  EXPECT_EQ(*StringMember(*server->run(kRun).end, "errorCode"), "DIRECTORY_LOST");
+}
+
+TEST_F(ProtocolRow, DirectoryLost_OfAllRunsIsMadeAnew) {
+  StartRunner();
+  Until([&] { return server->waiting_claims() == 1; });
+  std::filesystem::remove_all(data() / "runs");
+  server->AddRun(kRun, MakeRun());
+  UntilHeld(kRun);
+}
+
 struct RunnerTest : ProtocolRow {};
 
 TEST_F(RunnerTest, PreparesADirectoryThatOnlyWeCanRead) {
