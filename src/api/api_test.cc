@@ -109,19 +109,17 @@ TEST(Api, AHandoverThatThrowsTakesNothingDown) {
 TEST(Api, ARowThatCanNotBeReadIsA500ThatIsLogged) {
   Stack stack;
   const std::string id = stack.CreateRun();
-  const RunId spoilt = RunId::New(stack.clock.WallNow());
   const std::function<Result<bool>(store::Stores&)> spoil = [&](store::Stores& stores) {
     store::Run run = **stores.runs.FindRun(*RunId::Parse(id));
-    run.id = spoilt;
-    run.spec = "{}";
-    const Status inserted = stores.runs.InsertRun(run);
-    return inserted ? Result<bool>(true) : Fail(inserted.error());
+    run.usage = "{";
+    const Status updated = stores.runs.UpdateRun(run);
+    return updated ? Result<bool>(true) : Fail(updated.error());
   };
   ASSERT_TRUE(store::Await(stack.loop, stack.database->Write<bool>(spoil)));
   CapturedLog log;
-  const std::string path = "/api/agent/runs/" + spoilt.ToString();
+  const std::string path = "/api/agent/runs/" + id;
   EXPECT_THAT(stack.Get(path, stack.alice), IsError(500, "IO_ERROR"));
-  EXPECT_THAT(log.text(), HasSubstr("vm0: GET " + path + ": the run's spec"));
+  EXPECT_THAT(log.text(), HasSubstr("vm0: GET " + path + ": the run's usage"));
 }
 
 TEST(ErrorResponse, TellsNothingOfAnInternalError) {

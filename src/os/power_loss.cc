@@ -96,8 +96,12 @@ std::optional<struct stat> Look(const fs::path& path) {
   return found;
 }
 
-fs::path FolderOf(const fs::path& path) {
-  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+// The folder that holds it; its own name may be a link, as that of a pinned directory is.
+std::optional<struct stat> LookAtFolderOf(const fs::path& path) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  struct stat found {};
+  if (::stat(folder.c_str(), &found) != 0) return std::nullopt;
+  return found;
 }
 
 json::object NameEntry(std::string_view op, const struct stat& folder, const fs::path& path) {
@@ -135,7 +139,7 @@ bool PowerLossIsSimulated() { return UndoJournal::Get() != nullptr; }
 Status NoteCreate(const fs::path& path) {
   UndoJournal* journal = UndoJournal::Get();
   if (journal == nullptr || Look(path)) return {};
-  const auto folder = Look(FolderOf(path));
+  const auto folder = LookAtFolderOf(path);
   // Where there is no folder there will be no file.
   if (!folder || !journal->IsOnDisk(*folder)) return {};
   return journal->Append(NameEntry("create", *folder, path));
@@ -145,7 +149,7 @@ Status NoteRemove(const fs::path& path) {
   UndoJournal* journal = UndoJournal::Get();
   if (journal == nullptr) return {};
   const auto file = Look(path);
-  const auto folder = Look(FolderOf(path));
+  const auto folder = LookAtFolderOf(path);
   if (!file || !folder || !journal->IsOnDisk(*folder)) return {};
   auto entry = NameEntry("remove", *folder, path);
   if (S_ISDIR(file->st_mode)) {
@@ -160,7 +164,7 @@ Status NoteRename(const fs::path& from, const fs::path& to) {
   UndoJournal* journal = UndoJournal::Get();
   if (journal == nullptr) return {};
   const auto file = Look(from);
-  const auto folder = Look(FolderOf(from));
+  const auto folder = LookAtFolderOf(from);
   if (!file || !folder || !journal->IsOnDisk(*folder)) return {};
   auto entry = NameEntry("rename", *folder, from);
   entry["to"] = to.filename().native();
