@@ -2,6 +2,7 @@
 """How runs end that do not simply end (docs/runs.md), and that nothing of them is left."""
 
 import os
+import re
 
 import pytest
 
@@ -95,6 +96,17 @@ def test_row_LauncherKilled(vm0, namespaces):
         waits.wait_gone(pid)
 
 
+def activity(vm0, run_id):
+    return vm0.http.get(f"/api/agent/runs/{run_id}").json.get("activity", {})
+
+
+def until(done):
+    """Asks again and again; time has to flow meanwhile."""
+    while not (found := done()):
+        pass
+    return found
+
+
 def test_row_DiskFullSpool(vm0, clock):
     """What the agent prints meanwhile waits in the pipe, and nothing is lost."""
     disk = vm0.use_small_disk(64)
@@ -109,10 +121,12 @@ def test_row_DiskFullSpool(vm0, clock):
     gate.open()
     clock.wait_timer("supervisor", within=1, pid=supervisor)
     clock.advance(7)
+    with clock.flow(speed=20):
+        until(lambda: "waitsForDiskSeconds" in activity(vm0, run_id))
+        assert b"running, waits for a full disk" in vm0.run("ps").stdout
     assert bell.is_silent(), "it waits at its pipe"
-    assert vm0.page(run_id)["run"]["status"] == "running"
     disk.empty()
-    with clock.flow(speed=5):
+    with clock.flow(speed=20):
         bell.wait()
         events, state = vm0.wait_end(run_id)
     assert state["status"] == "completed", state
@@ -122,6 +136,106 @@ def test_row_DiskFullSpool(vm0, clock):
     assert own[0]["text"] == "ready" and own[-1]["text"] == "end"
     assert [e["n"] for e in own[1:-1]] == list(range(1, 3001))
     assert vm0.run("verify", run_id).code == 0
+
+
+def test_row_DiskFullSpool_timeouts_hold_and_the_end_waits_for_room(vm0, clock):
+    disk = vm0.use_small_disk(64)
+    vm0.serve()
+    gate = vm0.gate()
+    run_id = vm0.create_run([{"line": "ready"}, {"wait": gate.path},
+                             {"forever": [{"fill": {"count": 100, "size": 1000}}]}], timeout=600)
+    vm0.wait_events(run_id, 1)
+    agents = vm0.agent_processes(run_id)
+    disk.fill()
+    gate.open()
+    clock.wait_timer("supervisor", within=1, pid=vm0.supervisor_pid(run_id))
+    clock.advance(600)
+    with clock.flow(speed=20):
+        for pid in agents:
+            waits.wait_gone(pid)
+        until(lambda: activity(vm0, run_id).get("waitsForDiskSeconds", 0) >= 600)
+    assert vm0.page(run_id)["run"]["status"] == "running"
+    disk.empty()
+    with clock.flow(speed=20):
+        events, state = vm0.wait_end(run_id)
+    assert (state["status"], state["errorCode"]) == ("timeout", "TIMEOUT")
+    assert [e["sequenceNumber"] for e in events] == list(range(1, len(events) + 1))
+    assert {e["eventData"]["event"] for e in events if e["source"] == "vm0"} == {"timeout", "disk_full"}
+    assert vm0.run("verify", run_id).code == 0
+
+
+def test_row_DiskFullServer(vm0, clock):
+    """The database's disk alone; the spool lies on another."""
+    disk = vm0.use_small_disk(16)
+    runs = os.path.join(vm0.root, "runs")
+    os.mkdir(runs, 0o700)
+    os.symlink(runs, os.path.join(vm0.data_dir, "runs"))
+    server = vm0.serve()
+    gate = vm0.gate()
+    run_id = vm0.create_run([{"line": "ready"}, {"wait": gate.path},
+                             {"fill": {"count": 3000, "size": 1000}}, {"line": "the-last-line"}])
+    vm0.wait_events(run_id, 1)
+    agents = vm0.agent_processes(run_id)
+    disk.fill()
+    gate.open()
+    for pid in agents:
+        waits.wait_gone(pid)
+    waits.wait_path(os.path.join(runs, run_id, "spool"), waits.file_contains("the-last-line"))
+    refused = vm0.http.post("/api/agent/runs", {"agent": "my-agent", "prompt": "p", "sandbox": "none"})
+    assert (refused.status, refused.error_code) == (503, "UNAVAILABLE"), refused
+    assert "free some space" in refused.json["error"]["message"]
+    with clock.flow(speed=20):
+        waits.wait_path(os.path.join(runs, run_id, "supervisor.log"), waits.file_contains("free some space"))
+        assert vm0.page(run_id)["run"]["status"] == "running"
+        assert server.process.running
+        disk.empty()
+        events, state = vm0.wait_end(run_id)
+    assert state["status"] == "completed", state
+    assert [e["eventData"]["n"] for e in events[1:-1]] == list(range(1, 3001))
+    assert vm0.run("verify", run_id).code == 0
+
+
+def test_a_silent_agent_is_told_from_a_supervisor_that_is_not_heard_of(vm0, clock, server):
+    gate = vm0.gate()
+    run_id = vm0.create_run([{"line": "ready"}, {"wait": gate.path}])
+    vm0.wait_events(run_id, 1)
+    with clock.flow(speed=50):
+        until(lambda: b"running, silent for " in vm0.run("ps").stdout)
+        shown = vm0.run("show", run_id).stdout.decode()
+    assert re.search(r"^activity: last event \d+m ago, supervisor heard of \d+s ago$", shown,
+                     re.MULTILINE), shown
+    server.restart()
+    away = server.socket_path + ".away"
+    os.rename(server.socket_path, away)  # its supervisor knows no other way
+    by_tcp = {"VM0_API_URL": server.url, "VM0_TOKEN": vm0.token}
+    unheard = b"running, supervisor not heard of since the server started"
+    with clock.flow(speed=50):
+        until(lambda: unheard in vm0.run("ps", env=by_tcp).stdout)
+        os.rename(away, server.socket_path)
+        until(lambda: b"running, silent for " in vm0.run("ps").stdout)
+        gate.open()
+        assert vm0.wait_end(run_id)[1]["status"] == "completed"
+    assert "activity" not in vm0.http.get(f"/api/agent/runs/{run_id}").json
+
+
+def test_a_copy_of_a_folder_ends_at_the_runs_limits(vm0, server):
+    for number in range(4):
+        vm0.write(f"big/{number}", b"x" * (1 << 20))
+    path = vm0.config(sandbox="bubblewrap", network="none", limits={"disk": "2MiB"},
+                      command=["/bin/sh", "-c", "echo never"])
+    done = vm0.run("run", path, "p", "-w", vm0.path("big"))
+    assert done.code == 1 and b"never" not in done.stdout, done
+    assert b"it takes more than the run's disk limit of 2 MiB: give it more" in done.stderr, done
+    left = os.path.join(vm0.run_dir(vm0.only_run()), "workspace")
+    assert sum(entry.stat().st_size for entry in os.scandir(left)) < 10 << 20
+
+
+def test_a_config_says_how_often_to_try_to_start(vm0, server):
+    config_id = vm0.create_config(max_attempts=7)
+    body = {"agentConfigId": config_id, "prompt": "[]", "sandbox": "none"}
+    for more, expected in (({}, 7), ({"maxAttempts": 2}, 2)):
+        run_id = vm0.http.post("/api/agent/runs", {**body, **more}).json["runId"]
+        assert vm0.http.get(f"/api/agent/runs/{run_id}").json["maxAttempts"] == expected
 
 
 def test_a_run_tells_what_happened_and_what_to_do(vm0, server):

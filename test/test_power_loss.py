@@ -208,3 +208,21 @@ def test_names_that_a_killed_server_did_not_sync_are_synced_before_they_count(po
     server.start()
     assert vm0.token == admin
     assert_secret_is_kept(vm0)
+
+
+def test_files_of_an_ended_run_that_a_loss_of_power_brings_back_go_again(power, vm0):
+    """Their removal is not synced (decision 16)."""
+    server = vm0.serve()
+    run_id = vm0.create_run([{"line": "a"}, {"line": "b"}])
+    events, state = vm0.wait_end(run_id)
+    waits.wait_gone(vm0.supervisor_pid(run_id))
+    spool = os.path.join(vm0.run_dir(run_id), "spool")
+    spec = os.path.join(vm0.run_dir(run_id), "spec.json")
+    assert not os.path.exists(spec)
+    power.cut(vm0, power.LOSE_ALL)
+    assert os.path.exists(spec), "it is back"
+    server.start()
+    waits.wait_path(spec, lambda path: not os.path.exists(path))
+    assert not os.path.exists(spool)
+    assert vm0.wait_end(run_id) == (events, state)
+    assert vm0.run("verify", run_id).code == 0

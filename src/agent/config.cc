@@ -183,6 +183,16 @@ Status ParseNetwork(const json::object& agent, Config& config) {
   return {};
 }
 
+Status ParseAttempts(const json::object& agent, Config& config) {
+  if (Given(agent, "max_attempts") == nullptr) return {};
+  const auto attempts = IntField(agent, "max_attempts");
+  if (!attempts || !*attempts || **attempts < 1 || **attempts > kMostAttempts)
+    return Refuse("agent.max_attempts must be a whole number from 1 to " +
+                  std::to_string(kMostAttempts));
+  config.max_attempts = static_cast<int>(**attempts);
+  return {};
+}
+
 Status CheckVolume(std::string_view declaration, const json::object* volumes) {
   const std::size_t colon = declaration.find(':');
   if (colon == std::string_view::npos || colon == 0 || colon + 1 == declaration.size() ||
@@ -247,7 +257,7 @@ Result<Definition> FindDefinition(const json::object& config) {
 Names KnownKeys(const Definition& definition) {
   Names names = {"description", "image",       "provider", "command",     "dialect",
                  "binary",      "working_dir", "volumes",  "environment", "sandbox",
-                 "network",     "allow",       "limits"};
+                 "network",     "allow",       "limits",   "max_attempts"};
   if (definition.has_name_key) names.insert(names.begin(), "name");
   return names;
 }
@@ -263,6 +273,7 @@ Status ParseDefinition(const json::object& agent, Config& config) {
   VM0_ASSIGN(config.sandbox,
              ChoiceOf(agent, "sandbox", {"bubblewrap", "none", "gvisor", "container", "e2b"}));
   VM0_TRY(ParseNetwork(agent, config));
+  VM0_TRY(ParseAttempts(agent, config));
   VM0_ASSIGN(const json::object* limits, ObjectField(agent, "limits", "agent."));
   if (limits == nullptr) return {};
   VM0_ASSIGN(config.limits, ParseLimits(*limits));

@@ -27,6 +27,9 @@ inline constexpr std::int64_t kDefaultDiskBytes = 10LL << 30;
 inline constexpr std::int64_t kDefaultFiles = 1'000'000;  // more fill a disk in another way
 inline constexpr std::int64_t kDefaultOpenFiles = 16384;
 
+// The most that a config may say of max_attempts.
+inline constexpr int kMostAttempts = 10;
+
 // Limits of a run that somebody has named; absent means the default, for `cpu` none.
 struct Limits {
   std::optional<std::int64_t> memory_bytes;
@@ -52,6 +55,7 @@ struct Config {
   std::string network;
   std::vector<std::string> allow;
   Limits limits;
+  std::optional<int> max_attempts;  // to start its supervisor; absent: the server's default
 };
 
 // Checks a config as stored or sent: `agent:` and `agents: {name: …}` forms, unknown keys refused

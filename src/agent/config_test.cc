@@ -122,12 +122,26 @@ TEST(Config, RefusesUnknownKeysByName) {
             "Unknown key agnet. Known keys: version, agent, agents, volumes");
   EXPECT_EQ(RefusalOf(R"("foo":1)"),
             "Unknown key agent.foo. Known keys: name, description, image, provider, command, "
-            "dialect, binary, working_dir, volumes, environment, sandbox, network, allow, limits");
+            "dialect, binary, working_dir, volumes, environment, sandbox, network, allow, limits, "
+            "max_attempts");
   EXPECT_TRUE(Refusal(R"({"version":"1.0","agents":{"abc":{"name":"abc"}}})")
                   .starts_with("Unknown key agent.name. Known keys: description,"));
   EXPECT_EQ(RefusalOf(R"("limits":{"ram":"1GiB"})"),
             "Unknown key agent.limits.ram. Known keys: memory, pids, cpu, disk, files, open_files, "
             "timeout, idle_timeout");
+}
+
+TEST(Config, SaysHowOftenToTryToStart) {
+  const auto attempts = [](const std::string& value) {
+    const auto config =
+        ParseJson(R"({"version":"1.0","agent":{"name":"abc","max_attempts":)" + value + "}}");
+    return ParseConfig(*config).value().max_attempts;
+  };
+  EXPECT_EQ(attempts("5"), 5);
+  EXPECT_EQ(attempts("null"), std::nullopt);
+  for (const char* bad : {"0", "11", "1.5", "\"many\"", "true"})
+    EXPECT_EQ(RefusalOf(R"("max_attempts":)" + std::string(bad)),
+              "agent.max_attempts must be a whole number from 1 to 10");
 }
 
 TEST(Config, RefusesUnknownProvidersAndDialects) {

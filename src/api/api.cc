@@ -36,7 +36,7 @@ http::Response MethodNotAllowed(const http::Request& request, const std::string&
 class Api::Impl {
  public:
   Impl(Parts parts, ApiOptions options, std::function<void()> handover)
-      : context_{parts, std::move(options), std::move(handover), {}},
+      : context_{parts, std::move(options), std::move(handover), {}, Liveness(parts.clock)},
         last_request_(parts.clock.Now()) {}
 
   asio::awaitable<void> Handle(http::Exchange& exchange);
@@ -119,6 +119,9 @@ asio::awaitable<void> Api::Impl::Serve(http::Exchange& exchange) {
     co_await exchange.Send(std::move(plan.refusal));
     co_return;
   }
+  const Principal& principal = call.principal;
+  if (principal.is_run() && run::Runs::CheckAttempt(*principal.run, principal.attempt))
+    context_.liveness.Heard(principal.run->id);
   const bool is_use = IsUse(call, *plan.route);
   if (is_use) last_request_ = context_.parts.clock.Now();
   Answer answer = co_await Run(call, *plan.route);

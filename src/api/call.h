@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "api/auth.h"
+#include "api/liveness.h"
 #include "api/open_waits.h"
 
 namespace vm0::api {
@@ -18,6 +19,7 @@ struct Context {
   ApiOptions options;
   std::function<void()> handover;
   OpenWaits waits;
+  Liveness liveness;
 };
 
 // One request on its way through a route. Lives in Api::Handle.

@@ -32,6 +32,7 @@ asio::awaitable<Result<Answer>> PostComplete(Call& call) {
   const Result<store::Run> run = co_await call.context.parts.runs.Complete(
       request.target.run.id, attempt, std::move(request.completion));
   if (!run) co_return Fail(run.error());
+  call.context.liveness.Forget(run->id);
   ObjectWriter body;
   // The reference's word for its own clients.
   body.Bool(attempt ? "ok" : "success", true).Text("status", store::NameOf(run->status));

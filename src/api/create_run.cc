@@ -230,7 +230,9 @@ Status CheckSupervised(const RunRequest& request, const agent::Config& config,
 run::NewRun ToNewRun(const RunRequest& request, const ChosenAgent& chosen,
                      const agent::RunSpec& spec, store::Secrets secrets) {
   run::NewRun run;
-  run.max_attempts = request.max_attempts.value_or(run::kDefaultMaxAttempts);
+  static_assert(agent::kMostAttempts == run::kMostAttempts);
+  const int by_config = chosen.config.max_attempts.value_or(run::kDefaultMaxAttempts);
+  run.max_attempts = request.max_attempts.value_or(by_config);
   run.agent_config_id = chosen.config_id;
   run.agent_name = chosen.config.name;
   run.provider = spec.provider;

@@ -107,21 +107,23 @@ void WriteProgress(ObjectWriter& body, const store::Run& run) {
 
 }  // namespace
 
-std::string FormatListedRun(const store::Run& run, std::optional<std::int64_t> place) {
+std::string FormatListedRun(const store::Run& run, const RunContext& context) {
   const std::string id = run.id.ToString();
   const std::string_view prompt = FirstCharacters(run.prompt, kListedPromptCharacters);
   ObjectWriter body;
   body.Text("id", id).Text("runId", id).Text("agentName", run.agent_name);
   body.Text("provider", run.provider).Text("status", store::NameOf(run.status));
-  body.NumberIf("queuePosition", place).Text("prompt", prompt);
+  body.NumberIf("queuePosition", context.place).RawIf("activity", context.activity);
+  body.Text("prompt", prompt);
   if (prompt.size() < run.prompt.size()) body.Bool("promptCut", true);
   body.Time("createdAt", run.created_at).TimeIf("startedAt", run.started_at);
   body.TimeIf("completedAt", run.completed_at).TextIf("error", run.error);
+  body.TextIf("errorCode", run.error_code);
   return body.Take();
 }
 
 Result<std::string> FormatRun(const store::Run& run, const std::vector<std::string>& secret_names,
-                              std::int64_t last_sequence, std::optional<std::int64_t> place) {
+                              std::int64_t last_sequence, const RunContext& context) {
   const auto spec = ReadSpec(run);
   VM0_ASSIGN(const UsageView usage, ReadUsage(run));
 
@@ -131,7 +133,8 @@ Result<std::string> FormatRun(const store::Run& run, const std::vector<std::stri
   if (run.agent_config_id) body.Text("agentConfigId", run.agent_config_id->ToString());
   body.Text("agentName", run.agent_name).Text("provider", run.provider);
   body.Text("dialect", run.dialect).Text("status", store::NameOf(run.status));
-  body.NumberIf("queuePosition", place).Text("prompt", run.prompt);
+  body.NumberIf("queuePosition", context.place).RawIf("activity", context.activity);
+  body.Text("prompt", run.prompt);
   if (spec) {
     WriteSpec(body, run, *spec, usage);
   } else {

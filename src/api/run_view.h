@@ -11,13 +11,18 @@
 
 namespace vm0::api {
 
+// What is known of a run beside its row.
+struct RunContext {
+  std::optional<std::int64_t> place;    // in the queue, if it is there
+  std::optional<std::string> activity;  // JSON (liveness.h), while its agent runs
+};
+
 // A run in a list. A prompt of more than 1,000 characters is cut, and "promptCut":true says so.
-// `place`: in the queue, if it is there.
-std::string FormatListedRun(const store::Run& run, std::optional<std::int64_t> place);
+std::string FormatListedRun(const store::Run& run, const RunContext& context);
 
 // A run with all that is known about it. `secret_names`: of its secrets while they are kept.
 // Where the stored spec can't be read, "specProblem" says so in the place of what it holds.
 Result<std::string> FormatRun(const store::Run& run, const std::vector<std::string>& secret_names,
-                              std::int64_t last_sequence, std::optional<std::int64_t> place);
+                              std::int64_t last_sequence, const RunContext& context);
 
 }  // namespace vm0::api

@@ -119,6 +119,23 @@ Result<run::QueuePlaces> PlacesOf(const Call& call, const std::vector<store::Run
   return run::QueuePlaces::Of(call.reader().runs, call.principal.user_id);
 }
 
+// Absent for a run without events; a damaged one shall not hide the run.
+std::optional<WallTime> LastEventAt(const Call& call, const store::Run& run) {
+  const auto last = call.reader().events.LastSequence(run.id);
+  if (!last || *last == 0) return std::nullopt;
+  const auto page = call.context.parts.feed.Read(run.id, *last - 1, 1);
+  if (!page || page->events.empty()) return std::nullopt;
+  return page->events.back()->created_at;
+}
+
+RunContext ContextOf(const Call& call, const store::Run& run, const run::QueuePlaces& places) {
+  RunContext context;
+  context.place = places.PlaceOf(run.id);
+  if (run.status != store::RunStatus::kRunning) return context;
+  context.activity = call.context.liveness.Describe(run, LastEventAt(call, run));
+  return context;
+}
+
 std::string_view CancelMessage(const store::Run& run) {
   if (run.status == store::RunStatus::kCancelled) return "Run cancelled successfully";
   if (store::IsTerminal(run.status)) return "Run had already ended";
@@ -149,7 +166,7 @@ asio::awaitable<Result<Answer>> ListRuns(Call& call) {
   std::string list = "[";
   for (const store::Run& run : runs) {
     if (list.size() > 1) list += ',';
-    list += FormatListedRun(run, places.PlaceOf(run.id));
+    list += FormatListedRun(run, ContextOf(call, run, places));
   }
   ObjectWriter body;
   body.Raw("runs", list + "]");
@@ -167,7 +184,8 @@ asio::awaitable<Result<Answer>> GetRun(Call& call) {
       if (!store::IsMaskedOnly(name)) secret_names.push_back(name);
   }
   VM0_CO_ASSIGN(const run::QueuePlaces places, PlacesOf(call, {run}));
-  VM0_CO_ASSIGN(std::string body, FormatRun(run, secret_names, last, places.PlaceOf(run.id)));
+  const RunContext context = ContextOf(call, run, places);
+  VM0_CO_ASSIGN(std::string body, FormatRun(run, secret_names, last, context));
   co_return JsonResponse(200, std::move(body));
 }
 
@@ -175,6 +193,7 @@ asio::awaitable<Result<Answer>> PostCancel(Call& call) {
   VM0_CO_ASSIGN(const store::Run own, FindOwnRun(call, call.id));
   const Result<store::Run> run = co_await call.context.parts.runs.Cancel(own.id);
   if (!run) co_return Fail(run.error());
+  if (store::IsTerminal(run->status)) call.context.liveness.Forget(run->id);
   ObjectWriter body;
   body.Text("id", run->id.ToString()).Text("status", store::NameOf(run->status));
   body.TimeIf("cancelRequestedAt", run->cancel_requested_at).Text("message", CancelMessage(*run));

@@ -131,8 +131,12 @@ asio::awaitable<Result<Answer>> PostStart(Call& call) {
 asio::awaitable<Result<Answer>> PostHeartbeat(Call& call) {
   VM0_CO_ASSIGN(const json::object body, ParseBody(call.request()));
   VM0_CO_ASSIGN(const WebhookRun target, FindRunOfBody(call, body));
-  VM0_CO_TRY(IntWithin(body, "lastSequence", 0, std::numeric_limits<std::int64_t>::max()));
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  VM0_CO_TRY(IntWithin(body, "lastSequence", 0, kMost));
+  VM0_CO_ASSIGN(const auto waited, IntWithin(body, "waitsForDisk", 0, kMost));
   VM0_CO_TRY(CheckAlive(target));
+  if (target.attempt)
+    call.context.liveness.WaitsForDisk(target.run.id, Seconds(waited.value_or(0)));
   VM0_CO_ASSIGN(const std::int64_t last, call.reader().events.LastSequence(target.run.id));
   ObjectWriter answer;
   answer.Bool("ok", true).Number("lastSequence", last);

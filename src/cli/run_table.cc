@@ -2,6 +2,7 @@
 #include "cli/run_table.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/utf8.h"
 #include "client/event_page.h"
@@ -17,9 +18,45 @@ std::string TextOf(const json::object& object, std::string_view name) {
   return std::string(StringMember(object, name).value_or(""));
 }
 
-// "pending (3rd)" with its place in the queue.
-std::string StatusOf(const json::object& run) {
+// An agent that has printed nothing for so long is called silent.
+constexpr Seconds kSilentAfter{60};
+
+// "5s", "3m", "2h", "4d".
+std::string FormatSpan(Micros span) {
+  const auto seconds = std::max(std::chrono::floor<Seconds>(span), Seconds(0)).count();
+  if (seconds < 60) return std::to_string(seconds) + "s";
+  const auto minutes = seconds / 60;
+  if (minutes < 60) return std::to_string(minutes) + "m";
+  if (minutes < 60 * 48) return std::to_string(minutes / 60) + "h";
+  return std::to_string(minutes / 60 / 24) + "d";
+}
+
+// The time since one of the activity's times; nullopt when it is absent.
+std::optional<Micros> SpanSince(const json::object& activity, std::string_view name, WallTime now) {
+  const WallTime time = client::ParseTime(TextOf(activity, name));
+  if (time == WallTime{}) return std::nullopt;
+  return now - time;
+}
+
+std::string DescribeUnheard(const json::object& activity, WallTime now) {
+  const auto span = SpanSince(activity, "lastHeardAt", now);
+  return "supervisor not heard of" +
+         (span ? " for " + FormatSpan(*span) : " since the server started");
+}
+
+// What is worth a word in the list; empty for an agent that works.
+std::string RemarkOn(const json::object& activity, WallTime now) {
+  if (TextOf(activity, "supervisor") == "unheard") return ", " + DescribeUnheard(activity, now);
+  if (Member(activity, "waitsForDiskSeconds") != nullptr) return ", waits for a full disk";
+  const auto silent = SpanSince(activity, "lastEventAt", now);
+  return silent && *silent >= kSilentAfter ? ", silent for " + FormatSpan(*silent) : "";
+}
+
+// "pending (3rd)" with its place in the queue, "running, silent for 12m".
+std::string StatusOf(const json::object& run, WallTime now) {
   std::string status = TextOf(run, "status");
+  if (const json::object* activity = ObjectMember(run, "activity"))
+    status += RemarkOn(*activity, now);
   const auto place = IntField(run, "queuePosition");
   if (place && *place) status += " (" + FormatOrdinal(**place) + ")";
   return status;
@@ -61,12 +98,22 @@ std::string FormatTable(const std::vector<std::vector<std::string>>& rows) {
 std::string FormatAge(std::string_view iso, WallTime now) {
   const WallTime time = client::ParseTime(iso);
   if (time == WallTime{}) return std::string(iso);
-  const auto seconds = std::max(std::chrono::floor<Seconds>(now - time), Seconds(0));
-  if (seconds < Seconds(60)) return std::to_string(seconds.count()) + "s ago";
-  const auto minutes = seconds.count() / 60;
-  if (minutes < 60) return std::to_string(minutes) + "m ago";
-  if (minutes < 60 * 48) return std::to_string(minutes / 60) + "h ago";
-  return std::to_string(minutes / 60 / 24) + "d ago";
+  return FormatSpan(now - time) + " ago";
+}
+
+std::string FormatActivity(const json::object& activity, WallTime now) {
+  const auto event = SpanSince(activity, "lastEventAt", now);
+  std::string text = event ? "last event " + FormatSpan(*event) + " ago" : "no event yet";
+  const std::string supervisor = TextOf(activity, "supervisor");
+  const auto heard = SpanSince(activity, "lastHeardAt", now);
+  if (supervisor == "unheard") text += ", " + DescribeUnheard(activity, now);
+  if (supervisor == "alive" && heard)
+    text += ", supervisor heard of " + FormatSpan(*heard) + " ago";
+  if (supervisor == "unknown") text += ", the server has just started";
+  const auto waits = IntField(activity, "waitsForDiskSeconds");
+  if (waits && *waits)
+    text += ", waits for room on a disk that is full, " + FormatSpan(Seconds(**waits)) + " by now";
+  return text;
 }
 
 std::string FormatRuns(const json::array& runs, WallTime now) {
@@ -74,7 +121,7 @@ std::string FormatRuns(const json::array& runs, WallTime now) {
   for (const auto& run : runs) {
     if (!run.is_object()) continue;
     const json::object& object = run.get_object();
-    rows.push_back({TextOf(object, "id"), TextOf(object, "agentName"), StatusOf(object),
+    rows.push_back({TextOf(object, "id"), TextOf(object, "agentName"), StatusOf(object, now),
                     FormatAge(TextOf(object, "createdAt"), now),
                     term::Truncate(TextOf(object, "prompt"), kPromptWidth)});
   }

@@ -15,6 +15,9 @@ namespace vm0::cli {
 // and kept on one line; widths count characters.
 std::string FormatTable(const std::vector<std::vector<std::string>>& rows);
 
+// What a run's `activity` tells, for people: "last event 12m ago, supervisor heard of 5s ago".
+std::string FormatActivity(const json::object& activity, WallTime now);
+
 // The runs of GET /api/agent/runs as a table with a heading.
 std::string FormatRuns(const json::array& runs, WallTime now);
 

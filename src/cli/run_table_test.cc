@@ -31,6 +31,41 @@ TEST(RunTable, AgesAreShort) {
   EXPECT_EQ(FormatAge("soon", kNow), "soon");
 }
 
+TEST(RunTable, TellsSilenceFromDeath) {
+  const auto status = [](const std::string& activity) {
+    const auto runs = ParseJson(R"([{"status":"running","activity":)" + activity + "}]");
+    const std::string table = FormatRuns(runs->get_array(), kNow);
+    const auto start = table.find("running");
+    return table.substr(start, table.find("  ", start) - start);
+  };
+  const auto activity = [](const std::string& text) {
+    return FormatActivity(ParseJson(text)->get_object(), kNow);
+  };
+  const std::string works =
+      R"({"supervisor":"alive","lastHeardAt":"2025-11-20T07:59:55.000Z","lastEventAt":"2025-11-20T07:59:50.000Z"})";
+  EXPECT_EQ(status(works), "running");
+  EXPECT_EQ(activity(works), "last event 10s ago, supervisor heard of 5s ago");
+  const std::string silent =
+      R"({"supervisor":"alive","lastHeardAt":"2025-11-20T07:59:55.000Z","lastEventAt":"2025-11-20T07:48:00.000Z"})";
+  EXPECT_EQ(status(silent), "running, silent for 12m");
+  EXPECT_EQ(activity(silent), "last event 12m ago, supervisor heard of 5s ago");
+  const std::string dead =
+      R"({"supervisor":"unheard","lastHeardAt":"2025-11-20T07:57:00.000Z","lastEventAt":"2025-11-20T07:48:00.000Z"})";
+  EXPECT_EQ(status(dead), "running, supervisor not heard of for 3m");
+  EXPECT_EQ(activity(dead), "last event 12m ago, supervisor not heard of for 3m");
+  EXPECT_EQ(status(R"({"supervisor":"unheard"})"),
+            "running, supervisor not heard of since the server started");
+  EXPECT_EQ(status(R"({"supervisor":"unknown"})"), "running");
+  EXPECT_EQ(activity(R"({"supervisor":"unknown"})"), "no event yet, the server has just started");
+  const std::string full =
+      R"({"supervisor":"alive","lastHeardAt":"2025-11-20T07:59:55.000Z","waitsForDiskSeconds":130})";
+  EXPECT_EQ(status(full), "running, waits for a full disk");
+  EXPECT_EQ(
+      activity(full),
+      "no event yet, supervisor heard of 5s ago, waits for room on a disk that is full, 2m by "
+      "now");
+}
+
 TEST(RunTable, ShowsRunsNewestAsTheServerOrdersThem) {
   const auto runs = ParseJson(
       R"([{"id":"i-1","agentName":"a","status":"running","createdAt":"2025-11-20T07:59:00.000Z",)"

@@ -5,6 +5,7 @@
 #include "cli/exit.h"
 #include "cli/field_list.h"
 #include "cli/parse_arguments.h"
+#include "cli/run_table.h"
 
 namespace vm0::cli {
 namespace {
@@ -20,9 +21,14 @@ asio::awaitable<int> Show(Session& session, ShowArgumentsOfRun arguments) {
   const auto get = [id](client::UserClient& api) { return api.GetRun(id); };
   auto run = co_await session.connection().Call<json::object>(get);
   if (!run) co_return ReportRunError(output, id, "Failed to fetch the run", run.error());
-  std::string text = arguments.json
-                         ? output.out.DataLine(ToJson(json::value(std::move(*run)))) + "\n"
-                         : FormatFields(*run);
+  if (arguments.json) {
+    std::string line = output.out.DataLine(ToJson(json::value(std::move(*run)))) + "\n";
+    const Status written = co_await output.out.Write(std::move(line));
+    co_return ExitOfPrinting(output, written);
+  }
+  if (const json::object* activity = ObjectMember(*run, "activity"))
+    run->at("activity") = FormatActivity(*activity, session.clock().WallNow());
+  std::string text = FormatFields(*run);
   const Status written = co_await output.out.Write(std::move(text));
   co_return ExitOfPrinting(output, written);
 }

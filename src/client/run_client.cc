@@ -163,8 +163,10 @@ asio::awaitable<Result<std::int64_t>> RunClient::Events(std::string records) {
   co_return LastSequenceOf(*answer);
 }
 
-asio::awaitable<Result<HeartbeatAnswer>> RunClient::Heartbeat(std::int64_t last_sequence) {
-  const json::object body{{"v", 1}, {"lastSequence", last_sequence}};
+asio::awaitable<Result<HeartbeatAnswer>> RunClient::Heartbeat(std::int64_t last_sequence,
+                                                              Seconds waits_for_disk) {
+  json::object body{{"v", 1}, {"lastSequence", last_sequence}};
+  if (waits_for_disk > Seconds(0)) body["waitsForDisk"] = waits_for_disk.count();
   auto request = MakePost("/api/webhooks/agent/heartbeat", token_, body);
   auto answer = co_await CallForObject(http_, std::move(request));
   if (!answer) co_return Fail(std::move(answer).error());

@@ -61,7 +61,9 @@ class RunClient {
   asio::awaitable<Result<StartAnswer>> Start();
   // Records as in the spool; the last number stored.
   asio::awaitable<Result<std::int64_t>> Events(std::string records);
-  asio::awaitable<Result<HeartbeatAnswer>> Heartbeat(std::int64_t last_sequence);
+  // `waits_for_disk`: for how long the disk of its spool has been full.
+  asio::awaitable<Result<HeartbeatAnswer>> Heartbeat(std::int64_t last_sequence,
+                                                     Seconds waits_for_disk = Seconds(0));
   asio::awaitable<Status> Complete(CompleteMessage message);
   // From the next message on.
   void UseToken(std::string run_token) { token_ = std::move(run_token); }

@@ -95,6 +95,12 @@ TEST_F(RunClientTest, EventsSendsTheRecordsAsTheyAre) {
   EXPECT_EQ(request.headers.Find("Content-Type"), "application/x-vm0-events; v=1");
 }
 
+TEST_F(RunClientTest, HeartbeatTellsOfAFullDisk) {
+  Answer(200, R"({"ok":true,"lastSequence":7,"cancel":false})");
+  ASSERT_TRUE(Await(run.Heartbeat(9, Seconds(42))));
+  EXPECT_EQ(request.body, R"({"v":1,"lastSequence":9,"waitsForDisk":42})");
+}
+
 TEST_F(RunClientTest, HeartbeatTellsOfACancel) {
   Answer(200, R"({"ok":true,"lastSequence":7,"cancel":true})");
   const auto answered = Await(run.Heartbeat(9));

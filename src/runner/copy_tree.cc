@@ -12,12 +12,15 @@
 #include <string>
 #include <utility>
 
+#include "agent/limits.h"
+
 namespace vm0::runner {
 namespace {
 
 constexpr int kMaxDepth = 200;  // each level holds two descriptors
 constexpr std::size_t kPiece = 8 << 20;
 constexpr mode_t kPermissions = 0777;
+constexpr std::int64_t kBlock = 512;  // of st_blocks
 
 Error At(std::string_view operation, const std::filesystem::path& path) {
   const int reason = errno;
@@ -66,6 +69,7 @@ class TreeCopy {
       // Somebody works in the folder: what went away meanwhile is no error.
       return errno == ENOENT ? Status() : Fail(At("look at", path));
     }
+    VM0_TRY(CountEntry());
     if (S_ISDIR(entry.st_mode)) return CopySubdirectory(pair, name, entry);
     if (S_ISLNK(entry.st_mode)) return CopyLink(pair, name, entry);
     if (S_ISREG(entry.st_mode)) return CopyFile(pair, name);
@@ -109,7 +113,9 @@ class TreeCopy {
     const os::Fd to(::openat(pair.to.get(), name.c_str(),
                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!to.is_open()) return Fail(At("make the copy of", path));
-    if (::ioctl(to.get(), FICLONE, from.get()) != 0) {
+    if (::ioctl(to.get(), FICLONE, from.get()) == 0) {
+      VM0_TRY(CountBytes(source.st_blocks * kBlock));
+    } else {
       VM0_TRY(CopyBytes(from.get(), to.get(), path));
     }
     return Finish(to.get(), source, path);
@@ -126,16 +132,18 @@ class TreeCopy {
       if (first && count <= 0 && errno != ENOSPC) return CopyByReading(from, to, path);
       if (count < 0) return Fail(At("copy", path));
       if (count == 0) return {};
+      VM0_TRY(CountBytes(count));
     }
   }
 
-  static Status CopyByReading(int from, int to, const std::filesystem::path& path) {
+  Status CopyByReading(int from, int to, const std::filesystem::path& path) {
     std::string buffer(256 << 10, '\0');
     for (;;) {
       const ssize_t count = ::read(from, buffer.data(), buffer.size());
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) return Fail(At("read", path));
       if (count == 0) return {};
+      VM0_TRY(CountBytes(count));
       const auto written = os::WriteAll(to, {buffer.data(), static_cast<std::size_t>(count)});
       if (!written) {
         return Fail(written.error().code, "copy " + path.string() + ": " + written.error().message);
@@ -143,8 +151,27 @@ class TreeCopy {
     }
   }
 
+  // One file or folder more.
+  Status CountEntry() {
+    if (++entries_ <= options_.limit_files.value_or(entries_)) return {};
+    return Fail(Code::kBadRequest, "it has more than the run's limit of " +
+                                       std::to_string(*options_.limit_files) +
+                                       " files and folders: give it more with limits.files, or "
+                                       "give a smaller folder, or the folder itself (:ro, :rw)");
+  }
+  Status CountBytes(std::int64_t bytes) {
+    bytes_ += bytes;
+    if (bytes_ <= options_.limit_bytes.value_or(bytes_)) return {};
+    return Fail(Code::kBadRequest, "it takes more than the run's disk limit of " +
+                                       agent::FormatLimit(*options_.limit_bytes) +
+                                       ": give it more with limits.disk, or give a smaller "
+                                       "folder, or the folder itself (:ro, :rw)");
+  }
+
   const CopyOptions& options_;
   const FileId copy_;
+  std::int64_t bytes_ = 0;
+  std::int64_t entries_ = 0;
 };
 
 }  // namespace

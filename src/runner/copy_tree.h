@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 
@@ -15,6 +16,9 @@ struct CopyOptions {
   // copy itself is left out anyway.)
   std::optional<FileId> left_out = std::nullopt;
   const std::atomic<bool>* stop = nullptr;  // set: the copy ends early with kUnavailable
+  // Of what is copied: bytes of disk, files and folders. Beyond, it ends with kBadRequest.
+  std::optional<std::int64_t> limit_bytes = std::nullopt;
+  std::optional<std::int64_t> limit_files = std::nullopt;
 };
 
 // Copies what is in directory `from` into directory `to`, which is made and must not exist: hidden

@@ -122,6 +122,22 @@ TEST_F(CopyTreeTest, NeverCopiesTheCopy) {
   EXPECT_THAT(Names(from / "deep" / "copy" / "deep"), UnorderedElementsAre());
 }
 
+TEST_F(CopyTreeTest, EndsAtTheRunsLimits) {
+  WriteText(from / "a", std::string(900'000, 'a'));
+  WriteText(from / "b", std::string(900'000, 'b'));
+  const auto refused = [&](CopyOptions options) {
+    const auto copied = CopyTree(from, to, options);
+    std::filesystem::remove_all(to);
+    return copied ? "" : copied.error().message;
+  };
+  EXPECT_THAT(refused({.limit_bytes = 1 << 20}),
+              HasSubstr("it takes more than the run's disk limit of 1 MiB: give it more"));
+  EXPECT_EQ(refused({.limit_bytes = 2 << 20}), "");
+  EXPECT_THAT(refused({.limit_files = 1}),
+              HasSubstr("it has more than the run's limit of 1 files and folders: give it more"));
+  EXPECT_EQ(refused({.limit_files = 2}), "");
+}
+
 TEST_F(CopyTreeTest, NamesTheFileThatItCanNotRead) {
   if (::geteuid() == 0) GTEST_SKIP() << "root can read everything";
   WriteText(from / "closed", "x");

@@ -12,6 +12,8 @@
 #include "os/fault.h"
 #include "os/process.h"
 #include "runner/copy_tree.h"
+#include "sandbox/sandbox.h"
+#include "supervisor/held_limits.h"
 
 namespace vm0::runner {
 namespace {
@@ -50,6 +52,15 @@ Status CheckApart(const std::filesystem::path& folder, const std::filesystem::pa
   return {};
 }
 
+// The copy counts for the run's limits, as far as they are held at all.
+void BoundCopy(const agent::RunSpec& spec, CopyOptions& options) {
+  const sandbox::Driver* driver = sandbox::FindDriver(spec.sandbox);
+  if (driver == nullptr) return;
+  const auto held = agent::HeldLimits(spec.limits, supervisor::EnforceableBy(*driver));
+  options.limit_bytes = held.disk_bytes;
+  options.limit_files = held.files;
+}
+
 Status MakeWorkspace(const Preparation& preparation) {
   const Workspace& workspace = preparation.spec.workspace;
   const auto own = preparation.dir.workspace();
@@ -57,7 +68,8 @@ Status MakeWorkspace(const Preparation& preparation) {
     case Workspace::Mode::kFresh:
       return os::MakeDirectory(own, 0700);
     case Workspace::Mode::kCopy: {
-      CopyOptions options{.left_out = std::nullopt, .stop = preparation.stop};
+      CopyOptions options{.stop = preparation.stop};
+      BoundCopy(preparation.spec, options);
       VM0_ASSIGN(options.left_out, FindFileId(preparation.data_dir));
       if (FindFileId(workspace.path) == *options.left_out) {
         return Fail(Code::kBadRequest, workspace.path + " is vm0's own data directory");

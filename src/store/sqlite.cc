@@ -167,7 +167,10 @@ Error SqliteConnection::ErrorOf(int result) const {
   std::string message = "database " + path_ + ": ";
   message += db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(result);
   message += RemedyOf(result);
-  return Error{conflict ? Code::kConflict : Code::kIo, std::move(message)};
+  // A full disk passes: whoever asked comes again.
+  const bool is_full = (result & 0xff) == SQLITE_FULL;
+  const Code code = is_full ? Code::kUnavailable : Code::kIo;
+  return Error{conflict ? Code::kConflict : code, std::move(message)};
 }
 
 }  // namespace vm0::store

@@ -91,7 +91,8 @@ Result<std::unique_ptr<SqliteConnection>> Connect(const std::string& path) {
 }
 
 Error LostGroup(const Error& cause) {
-  return Error{Code::kIo, "nothing was stored: " + cause.message};
+  const bool passes = cause.code == Code::kUnavailable;
+  return Error{passes ? Code::kUnavailable : Code::kIo, "nothing was stored: " + cause.message};
 }
 
 }  // namespace

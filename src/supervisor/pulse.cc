@@ -47,7 +47,8 @@ asio::awaitable<void> Pulse::BeatUntilStopped() {
   while (!stopping_) {
     events_.beat();
     const std::int64_t acknowledged = events_.acknowledged();
-    const auto answer = co_await parts_.client.Heartbeat(events_.last_sequence());
+    const auto answer =
+        co_await parts_.client.Heartbeat(events_.last_sequence(), events_.waits_for_disk());
     if (stopping_) co_return;
     if (answer) {
       parts_.rules.Accepted();

@@ -33,7 +33,8 @@ class Pulse {
     std::function<std::int64_t()> last_sequence;
     std::function<std::int64_t()> acknowledged;  // the last number that the server said it has
     std::function<void(std::int64_t last)>
-        behind;  // it has no more than that: it has lost the rest
+        behind;                               // it has no more than that: it has lost the rest
+    std::function<Seconds()> waits_for_disk;  // for how long, now
   };
   Pulse(asio::any_io_executor executor, Parts parts, Events events);
 

@@ -74,7 +74,8 @@ Pulse::Events Supervision::pulse_events() {
                 log_.Write("the server has " + std::to_string(last) +
                            " events: it gets the others again");
                 shipper_.ShipFrom(last + 1);
-              }};
+              },
+          .waits_for_disk = [this] { return journal_.blocked_for(); }};
 }
 
 Surroundings Supervision::surroundings() {

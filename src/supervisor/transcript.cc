@@ -13,6 +13,18 @@ namespace vm0::supervisor {
 namespace {
 
 constexpr std::size_t kKeptOfCutLine = 64 << 10;
+constexpr std::size_t kLongestCharacter = 4;
+
+// `size`, or where the character begins that a cut there would go through.
+std::size_t BetweenCharacters(std::string_view text, std::size_t size) {
+  if (size >= text.size()) return size;
+  for (std::size_t back = 0; back < kLongestCharacter && back < size; ++back) {
+    const auto byte = static_cast<unsigned char>(text[size - back]);
+    if ((byte & 0xc0) == 0x80) continue;  // inside of a character
+    return (byte & 0xc0) == 0xc0 ? size - back : size;
+  }
+  return size;  // it is no text
+}
 
 }  // namespace
 
@@ -25,8 +37,9 @@ Transcript::Transcript(Journal& journal, const Masker& masker, const agent::Dial
       spool_full_(std::move(spool_full)) {}
 
 LineSplitter Transcript::MakeSplitter() const {
-  // Enough that a secret at the end of what is kept can be seen whole.
-  const std::size_t kept = std::min(kKeptOfCutLine + masker_.lookahead(), limits_.line_bytes);
+  // Enough that a secret or a character at the end of what is kept can be seen whole.
+  const std::size_t more = std::max(masker_.lookahead(), kLongestCharacter);
+  const std::size_t kept = std::min(kKeptOfCutLine + more, limits_.line_bytes);
   return LineSplitter(limits_.line_bytes, kept);
 }
 
@@ -61,7 +74,8 @@ void Transcript::TakeSigns(std::string_view json) {
 }
 
 void Transcript::TakeCut(Stream stream, const Line& line) {
-  const std::string kept = masker_.MaskBeginning(line.text, kKeptOfCutLine);
+  const std::size_t size = BetweenCharacters(line.text, kKeptOfCutLine);
+  const std::string kept = masker_.MaskBeginning(line.text, size);
   const std::string message = "a line of " + std::to_string(line.length) +
                               " bytes is above the limit of " + std::to_string(limits_.line_bytes) +
                               ": only its beginning is kept";

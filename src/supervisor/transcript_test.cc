@@ -98,6 +98,19 @@ TEST_F(TranscriptTest, CutsALineWhoseEventWouldBeTooLarge) {
   EXPECT_EQ(event->at("text").as_string().size(), 64u << 10);
 }
 
+TEST_F(TranscriptTest, CutsALineBetweenCharacters) {
+  const auto kept = [this](const std::string& line) {
+    const auto event = ParseJsonObject(Take(line).back().substr(4), "event");
+    return std::string(event->at("text").as_string());
+  };
+  const std::string tail(17 << 20, 'y');
+  const std::string start((64 << 10) - 2, 'x');
+  EXPECT_EQ(kept(start + "\xe2\x82\xac" + tail), start) << "the third byte is behind the cut";
+  EXPECT_EQ(kept("\n" + start.substr(1) + "\xe2\x82\xac" + tail), start.substr(1) + "\u20ac");
+  EXPECT_EQ(kept("\n" + start + "\xf0\x9f\x98\x80" + tail), start);
+  EXPECT_EQ(kept("\n" + start + std::string(17 << 20, '\xbf')), start + "\ufffd\ufffd");
+}
+
 TEST_F(TranscriptTest, NamesTheStreamOfACutLine) {
   const auto events = Take(std::string(17 << 20, 'x'), Stream::kStderr);
   const auto event = ParseJsonObject(events.at(0).substr(4), "event");

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/liveness.h"
+
+#include "api/object_writer.h"
+
+namespace vm0::api {
+
+void Liveness::Heard(RunId run) {
+  Sign& sign = signs_[run];
+  sign.heard = clock_.Now();
+  sign.heard_at = clock_.WallNow();
+}
+
+void Liveness::WaitsForDisk(RunId run, Seconds waited) { signs_[run].waited = waited; }
+
+std::optional<std::string> Liveness::Describe(const store::Run& run,
+                                              std::optional<WallTime> last_event_at) const {
+  if (run.status != store::RunStatus::kRunning || !run.started) return std::nullopt;
+  ObjectWriter body;
+  if (!run.external) {
+    const auto sign = signs_.find(run.id);
+    const bool known = sign != signs_.end();
+    const MonoTime last = known ? sign->second.heard : since_;
+    const bool recent = clock_.Now() - last <= kUnheardAfter;
+    const std::string_view unheard = recent ? "unknown" : "unheard";
+    body.Text("supervisor", known && recent ? "alive" : unheard);
+    if (known) body.Time("lastHeardAt", sign->second.heard_at);
+    if (known && sign->second.waited > Seconds(0))
+      body.Number("waitsForDiskSeconds", sign->second.waited.count());
+  }
+  body.TimeIf("lastEventAt", last_event_at);
+  return body.Take();
+}
+
+}  // namespace vm0::api
