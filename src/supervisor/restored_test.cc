@@ -44,7 +44,9 @@ TEST_F(ProtocolRowRestored, RestoredUnstarted_StartIsSaidAgain) {
   };
   Agent("echo one; sleep 0.2; echo two");
   Start();
-  AdvanceUntil([this] { return ended.has_value(); }, Millis(50));
+  PumpUntil([this] { return api.Count("start") == 2; });
+  Advance(Seconds(1));  // before the next try
+  AwaitEnd();
   EXPECT_EQ(api.Count("start"), 2u);
   EXPECT_EQ(Told(), "completed: -");
   EXPECT_EQ(api.records.size(), 2u);
