@@ -450,6 +450,29 @@ def test_row_AgentKilled_while_the_server_is_away(vm0, server, name):
     assert is_forgotten(vm0, run_id)
 
 
+def test_row_OutOfMemory_while_the_server_is_away(vm0, server):
+    if os.getuid() != 0:  # memory is limited by control groups, which are root's
+        return
+    gate = vm0.gate()
+    wait = f"head -c 1 {os.path.basename(gate.path)} >/dev/null"
+    script = f"echo ready; {wait}; head -c 900000000 /dev/zero | tail >/dev/null; exit $?"
+    config_id = vm0.create_config(command=["/bin/sh", "-c", script], sandbox="bubblewrap",
+                                  network="none", limits={"memory": "256MiB"})
+    run_id = vm0.http.post("/api/agent/runs", {
+        "agentConfigId": config_id, "prompt": "x",
+        "workspace": {"path": vm0.files, "mode": "rw"}}).json["runId"]
+    vm0.wait_events(run_id, 1)
+    agents = vm0.agent_processes(run_id)
+    server.kill9()
+    gate.open()
+    for pid in agents:
+        waits.wait_gone(pid)
+    server.start()
+    state = vm0.wait_end(run_id)[1]
+    assert state["status"] == "failed" and "memory limit 256 MiB" in state["error"], state
+    assert shown(vm0, run_id)["errorCode"] == "OUT_OF_MEMORY"
+
+
 # The binary
 
 

@@ -2,7 +2,6 @@
 #include "runner/care.h"
 
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,15 +52,6 @@ Status TakeBack(const std::string& run_id, const supervisor::RunDir& dir, uid_t 
   VM0_TRY(ChownTree(dir.home(), options));
   VM0_TRY(RemoveTree(dir.tmp()));
   return os::Remove(dir.uid());
-}
-
-Status MakeDirectoryOnce(const std::filesystem::path& path) {
-  struct stat found {};
-  if (::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) return {};
-  const Status made = os::MakeDirectory(path, 0700);
-  if (!made && made.error().code == Code::kConflict) return {};
-  if (!made) return made;
-  return os::SyncDirectory(path.parent_path());
 }
 
 // Of a supervisor that was not allowed to start its agent. What it had to say about that is the

@@ -115,6 +115,15 @@ bool HasOpen(pid_t pid, const std::filesystem::path& path) {
 
 }  // namespace
 
+Status MakeDirectoryOnce(const std::filesystem::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) return {};
+  const Status made = os::MakeDirectory(path, 0700);
+  if (!made && made.error().code == Code::kConflict) return {};
+  if (!made) return made;
+  return os::SyncDirectory(path.parent_path());
+}
+
 Status PrepareRun(const Preparation& preparation) {
   const auto& dir = preparation.dir;
   for (const auto& path : {dir.spec(), dir.token(), dir.spool(), dir.elapsed(), dir.workspace(),

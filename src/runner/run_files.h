@@ -20,6 +20,10 @@ namespace vm0::runner {
 // What lies in a run's directory (docs/protocol.md 1), as the runner handles it. All of these
 // block. Whoever changes something holds the run's lock.
 
+// The directory, where it is missing, but not those above it: what was moved away shall not be made
+// anew. Its name is durable then.
+Status MakeDirectoryOnce(const std::filesystem::path& path);
+
 // What a directory is made from.
 struct Preparation {
   supervisor::RunDir dir;  // exists

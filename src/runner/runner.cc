@@ -17,7 +17,6 @@
 #include "client/backoff.h"
 #include "client/run_client.h"
 #include "os/fault.h"
-#include "os/file.h"
 #include "os/wakeup.h"
 #include "runner/care.h"
 #include "runner/context.h"
@@ -139,7 +138,7 @@ Runner::Impl::AskForUnfinished() {
 }
 
 asio::awaitable<void> Runner::Impl::Recover() {
-  if (const auto made = os::MakeDirs(context.runs_dir()); !made) Log("", made.error().message);
+  if (const auto made = MakeDirectoryOnce(context.runs_dir()); !made) Log("", made.error().message);
   const auto left = FindLeftRuns(context.runs_dir());
   const auto unfinished = co_await AskForUnfinished();
   if (!unfinished) co_return;
