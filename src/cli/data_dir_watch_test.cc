@@ -46,6 +46,16 @@ TEST_F(DataDirWatchTest, NoticesOnceThatItWasMovedAway) {
   EXPECT_EQ(losses_, 1);
 }
 
+TEST_F(DataDirWatchTest, TakesAnErrorOfTheFileSystemForNoLoss) {
+  fs::rename(data_dir(), top_ / "moved");
+  fs::create_symlink(data_dir(), data_dir());  // names itself: nobody can tell what is there
+  clock_.Advance(DataDirWatch::kInterval);
+  EXPECT_EQ(losses_, 0);
+  fs::remove(data_dir());
+  clock_.Advance(DataDirWatch::kInterval);
+  EXPECT_EQ(losses_, 1);
+}
+
 TEST_F(DataDirWatchTest, NoticesThatAnotherOneIsThere) {
   fs::rename(data_dir(), top_ / "moved");
   fs::create_directory(data_dir());

@@ -150,7 +150,11 @@ Result<std::optional<FileLock>> FileLock::TryAcquire(const std::filesystem::path
 }
 
 bool FileLock::IsAt(const std::filesystem::path& path) const {
-  return IsStillThere(fd_.get(), path);
+  struct stat ours {};
+  struct stat named {};
+  if (::stat(path.c_str(), &named) != 0) return errno != ENOENT && errno != ENOTDIR;
+  return ::fstat(fd_.get(), &ours) != 0 ||
+         (ours.st_dev == named.st_dev && ours.st_ino == named.st_ino);
 }
 
 Status FileLock::Describe(std::string_view text) {

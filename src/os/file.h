@@ -40,7 +40,7 @@ class FileLock {
   static Result<std::optional<FileLock>> TryAcquire(const std::filesystem::path& path);
   // Replaces the file's content: who holds the lock, for people only.
   Status Describe(std::string_view text);
-  // Whether `path` names the very file that is locked. Where it does not, the lock proves nothing.
+  // False when `path` names another file than the one that is locked, or none: it proves nothing.
   bool IsAt(const std::filesystem::path& path) const;
   int fd() const { return fd_.get(); }
 
