@@ -9,7 +9,7 @@ struct ProtocolRowRestored : SupervisionTest {};
 
 TEST_F(ProtocolRowRestored, RestoredPending_TheTokenIsReadAnew) {
   api.intercept = [this](const std::string& request) -> std::optional<http::Response> {
-    const bool is_new = *dir.ReadToken() == "vm0_run_the-new-token";
+    const bool is_new = api.token == "Bearer vm0_run_the-new-token";
     if (is_new || !request.starts_with("events")) return std::nullopt;
     EXPECT_TRUE(os::WriteFileAtomic(dir.token(), "vm0_run_the-new-token"));
     return TestApi::Refusal(401, "UNAUTHORIZED", 0);

@@ -83,6 +83,7 @@ class TestApi {
 
   std::map<std::string, std::string> secrets;
   std::vector<std::string> requests;  // "start", "events 1-3", "heartbeat", "control", "complete"
+  std::string token;                  // "Bearer …" of the last request
   std::vector<std::string> records;
   std::optional<json::object> end;
   bool cancel_in_heartbeat = false;
@@ -100,6 +101,7 @@ class TestApi {
               std::to_string(views->back().sequence);
     }
     requests.push_back(name);
+    token = request.headers.Find("Authorization").value_or("");
     std::optional<http::Response> instead;
     if (intercept) instead = intercept(name);
     if (!instead && name == "control") co_return co_await Control(exchange);
