@@ -95,10 +95,12 @@ class AgentPlan:
 
     @staticmethod
     def make_stage(rng):
+        """One that prints something: what a reader sees of it lets the agent on."""
         stage = Stage()
-        for _ in range(rng.randint(1, 3)):
-            add = rng.choices([a for a, _ in OUTPUT], [w for _, w in OUTPUT])[0]
-            add(stage, rng)
+        while not stage.events:
+            for _ in range(rng.randint(1, 3)):
+                add = rng.choices([a for a, _ in OUTPUT], [w for _, w in OUTPUT])[0]
+                add(stage, rng)
         return stage
 
     @property
