@@ -5,7 +5,6 @@ and plays the middle of the round."""
 import contextlib
 import os
 import shutil
-import signal
 
 import waits
 from agents import Stage
@@ -69,7 +68,7 @@ class ElderAttempt(Drama):
         os.rename(folder, f"{self.arena.aside}/{run.run_id}")
         self.arena.restart()
         run.await_mark()
-        waits.kill(elder, signal.SIGCONT)
+        self.faults.let_on(elder)
         with contextlib.suppress(waits.Hang):  # the checks will see what it does instead
             waits.wait_gone(elder, ELDER_SECONDS)
         for run in self.runs:
@@ -88,7 +87,7 @@ class CancelBeforeStart(Drama):
     def play(self):
         run, supervisor = self.await_stopped()
         run.cancel()
-        waits.kill(supervisor, signal.SIGCONT)
+        self.faults.let_on(supervisor)
         self.faults.counts[self.name] += 1
 
 

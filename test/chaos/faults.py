@@ -15,6 +15,8 @@ from points import POINTS
 # `due`: how many of the round's events were seen. `kind` is what the report counts it under.
 Step = collections.namedtuple("Step", "due kind target detail")
 
+STOP_MOMENTS = 40  # more than a process needs to stop that said it will
+
 PROCESSES = ("server", "supervisor", "launcher", "inside", "agent")
 KINDS = {"kill": 30, "freeze": 14, "point": 30, "gate": 20, "stop_server": 5, "away": 8}
 # More, in worlds of some kinds.
@@ -207,12 +209,21 @@ class Faults:
             if action in ("hang", "stop"):
                 self._arena.progress.let_move(moves)
             if action == "stop":
-                waits.kill(pid, signal.SIGCONT)
+                self.let_on(pid)
                 continue
             if run is not None:
                 run.keep_spool()
                 run.suffered.add("supervisor")
             waits.kill(pid)
+
+    def let_on(self, pid):
+        """A process that stops at a fault point. It tells before it stops, and a signal to go on that
+        comes in between would be lost."""
+        for _ in range(STOP_MOMENTS):
+            if state_of(pid) != "running":
+                break
+            self._arena.wait_moment()
+        waits.kill(pid, signal.SIGCONT)
 
     def run_of(self, pid):
         """The run whose supervisor it is or was."""
@@ -262,6 +273,16 @@ def supervisor_of(world, run_id):
     if pid is None:
         return None
     return pid if f"supervise {world.run_dir(run_id)}" in waits.describe_process(pid) else None
+
+
+def state_of(pid):
+    """"running", "stopped" or "gone"."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            letter = file.read().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return "gone"
+    return {"T": "stopped", "Z": "gone", "X": "gone"}.get(letter, "running")
 
 
 def is_agent(pid):
