@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import time
 import uuid
 
 import waits
@@ -108,6 +109,15 @@ def lose(folder, root, random):
             _undo_name(op, paths[op["folder"]], folder)
     shutil.rmtree(folder)
     os.mkdir(folder)
+
+
+def forget(world, path):
+    """A file is about to be removed by a test: its number may soon be another file's."""
+    journals = world.env.get("VM0_TEST_POWER")
+    if journals:
+        entry = {"at": time.monotonic_ns(), "op": "sync", "file": _id_of(path), "bytes": 0}
+        with open(os.path.join(journals, "test.journal"), "a", encoding="ascii") as file:
+            file.write(json.dumps(entry) + "\n")
 
 
 def read_journals(folder):

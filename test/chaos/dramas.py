@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 
+import power_loss
 import waits
 from agents import Stage
 from checks import DATABASE
@@ -128,11 +129,11 @@ class Restore(Drama):
         shutil.rmtree(backup)
         self.faults.counts[self.name] += 1
 
-    @staticmethod
-    def _copy(source, target):
+    def _copy(self, source, target):
         for name in (*DATABASE, "vm0.db-shm"):
             path = os.path.join(target, name)
             if os.path.exists(path):
+                power_loss.forget(self.arena.world, path)
                 os.unlink(path)
         for name in DATABASE:
             if os.path.exists(os.path.join(source, name)):
