@@ -36,15 +36,20 @@ http::Response MethodNotAllowed(const http::Request& request, const std::string&
 class Api::Impl {
  public:
   Impl(Parts parts, ApiOptions options, std::function<void()> handover)
-      : context_{parts, std::move(options), std::move(handover), {}, Liveness(parts.clock)},
-        last_request_(parts.clock.Now()) {}
+      : context_{parts,
+                 std::move(options),
+                 std::move(handover),
+                 {},
+                 Liveness(parts.clock),
+                 FramesMaker(parts.feed),
+                 parts.clock.Now()} {}
 
   asio::awaitable<void> Handle(http::Exchange& exchange);
   bool ready() const;
 
   OpenWaits& waits() { return context_.waits; }
   const OpenWaits& waits() const { return context_.waits; }
-  MonoTime last_request() const { return last_request_; }
+  MonoTime last_request() const { return context_.last_use; }
 
  private:
   asio::awaitable<void> Serve(http::Exchange& exchange);
@@ -64,7 +69,6 @@ class Api::Impl {
   }
 
   Context context_;
-  MonoTime last_request_;
 };
 
 Result<Api::Impl::Plan> Api::Impl::TryPrepare(Call& call) {
@@ -123,9 +127,9 @@ asio::awaitable<void> Api::Impl::Serve(http::Exchange& exchange) {
   if (principal.is_run() && run::Runs::CheckAttempt(*principal.run, principal.attempt))
     context_.liveness.Heard(principal.run->id);
   const bool is_use = IsUse(call, *plan.route);
-  if (is_use) last_request_ = context_.parts.clock.Now();
+  if (is_use) context_.last_use = context_.parts.clock.Now();
   Answer answer = co_await Run(call, *plan.route);
-  if (is_use) last_request_ = context_.parts.clock.Now();
+  if (is_use) context_.last_use = context_.parts.clock.Now();
   if (answer) co_await exchange.Send(*std::move(answer));
   if (call.after_answer) call.after_answer();
 }
@@ -154,6 +158,14 @@ asio::awaitable<void> Api::Handle(http::Exchange& exchange) { return impl_->Hand
 http::Response Api::FormatError(const Error& error) { return ErrorResponse(error); }
 
 void Api::EndWaits() { impl_->waits().EndAll(); }
+
+Readers Api::readers() const {
+  using Kind = OpenWaits::Kind;
+  const OpenWaits& waits = impl_->waits();
+  return {.sse = waits.count(Kind::kSse),
+          .web_socket = waits.count(Kind::kWebSocket),
+          .long_poll = waits.count(Kind::kLongPoll)};
+}
 
 std::size_t Api::open_reads() const { return impl_->waits().reads(); }
 

@@ -44,6 +44,13 @@ struct ApiOptions {
   std::vector<std::string> deny;
 };
 
+// Who waits for events now, by transport.
+struct Readers {
+  std::size_t sse = 0;
+  std::size_t web_socket = 0;
+  std::size_t long_poll = 0;
+};
+
 // Every route of vm0 over one set of parts, which it borrows and which outlive it. Loop thread
 // only.
 class Api {
@@ -71,9 +78,10 @@ class Api {
   // Ends all long waits with what they have, and all that come later at once, so that the server
   // can stop. From then on it is not ready.
   void EndWaits();
-  // Waits that readers hold open, and when the last request by somebody else than a runner or
-  // supervisor ended: what the on-demand server's life depends on. Requests that need no token do
-  // not count.
+  Readers readers() const;
+  // How many readers these are, and when the last of them or of the requests by somebody else than
+  // a runner or supervisor ended: what the on-demand server's life depends on. Requests that need
+  // no token do not count.
   std::size_t open_reads() const;
   MonoTime last_request() const;
   // Whether it takes requests and the store answers; what /readyz says.

@@ -26,6 +26,24 @@ using namespace vm0;
 using fuzz::Expect;
 namespace asio = boost::asio;
 
+// Sees what a stream says on its way to the wire.
+class WatchedSource final : public http::StreamSource {
+ public:
+  explicit WatchedSource(std::unique_ptr<http::StreamSource> source) : source_(std::move(source)) {}
+  void Begin(http::StreamWaker& waker) override { source_->Begin(waker); }
+  http::StreamPiece Next() override {
+    http::StreamPiece piece = source_->Next();
+    if (!piece.empty()) Expect(events_.Feed(*piece.bytes).has_value(), "a stream is of events");
+    return piece;
+  }
+  bool TakeBack(std::size_t) override { return false; }
+  http::StreamPiece OnSilence() override { return source_->OnSilence(); }
+
+ private:
+  std::unique_ptr<http::StreamSource> source_;
+  http::SseParser events_;
+};
+
 // Sees every answer on its way to the wire. Over the unix socket that the target uses no Host is
 // needed; a request that has one counts as one over TCP, so that it is checked.
 class Watched final : public http::Exchange {
@@ -44,13 +62,11 @@ class Watched final : public http::Exchange {
     Check(response);
     return exchange_.Send(std::move(response));
   }
-  asio::awaitable<void> StartStream(http::Response head) override {
-    Expect(head.status == 200, "a stream begins well");
-    return exchange_.StartStream(std::move(head));
-  }
-  asio::awaitable<bool> Write(std::string bytes) override {
-    Expect(events_.Feed(bytes).has_value(), "a stream is of events");
-    return exchange_.Write(std::move(bytes));
+  void Stream(http::Response head, std::unique_ptr<http::StreamSource> source) override {
+    const bool is_socket = head.status == 101;
+    Expect(head.status == 200 || is_socket, "a stream begins well");
+    if (!is_socket) source = std::make_unique<WatchedSource>(std::move(source));
+    exchange_.Stream(std::move(head), std::move(source));
   }
 
   static void Check(const http::Response& response) {
@@ -67,7 +83,6 @@ class Watched final : public http::Exchange {
 
  private:
   http::Exchange& exchange_;
-  http::SseParser events_;
 };
 
 http::Response FormatError(const Error& error) {

@@ -45,8 +45,7 @@ class LocalExchange final : public http::Exchange {
     answers.push_back({response.status, response.headers, response.body});
     co_return;
   }
-  asio::awaitable<void> StartStream(http::Response) override { co_return; }
-  asio::awaitable<bool> Write(std::string) override { co_return false; }
+  void Stream(http::Response, std::unique_ptr<http::StreamSource>) override {}
 
   std::vector<Reply> answers;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "http/websocket.h"
 #include "run/runs.h"
 #include "store/secret_box.h"
 
@@ -18,15 +19,28 @@ std::unexpected<Error> NotAuthenticated(std::string_view why) {
 
 bool IsVisibleAscii(char c) { return c > ' ' && c < '\x7f'; }
 
+bool IsToken(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxTokenSize && std::ranges::all_of(text, IsVisibleAscii);
+}
+
+std::optional<std::string_view> OfferedToken(const http::Request& request) {
+  for (const std::string_view offered : http::OfferedProtocols(request)) {
+    if (offered.starts_with(kTokenProtocolPrefix))
+      return offered.substr(kTokenProtocolPrefix.size());
+  }
+  return std::nullopt;
+}
+
 Result<std::string_view> BearerToken(const http::Request& request) {
   const auto header = request.headers.Find("authorization");
-  if (!header)
+  if (!header) {
+    if (const auto offered = OfferedToken(request); offered && IsToken(*offered)) return *offered;
     return NotAuthenticated("the Authorization header is missing; send \"Bearer <token>\"");
+  }
   const std::size_t space = header->find(' ');
   const std::string_view token =
       space == std::string_view::npos ? "" : TrimAscii(header->substr(space + 1));
-  if (ToLowerAscii(header->substr(0, space)) != "bearer" || token.empty() ||
-      token.size() > kMaxTokenSize || !std::ranges::all_of(token, IsVisibleAscii))
+  if (ToLowerAscii(header->substr(0, space)) != "bearer" || !IsToken(token))
     return NotAuthenticated("the Authorization header is malformed; send \"Bearer <token>\"");
   return token;
 }

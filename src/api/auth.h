@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "http/message.h"
@@ -22,7 +23,13 @@ struct Principal {
   bool is_run() const { return kind == store::Token::Kind::kRun; }
 };
 
-// The principal of `Authorization: Bearer <token>`. kUnauthorized, "Not authenticated: …", says
+// The subprotocol that we speak over WebSocket, and what goes before a token that is offered as a
+// subprotocol: a browser can set no header there but this one.
+inline constexpr std::string_view kWebSocketProtocol = "vm0.events";
+inline constexpr std::string_view kTokenProtocolPrefix = "vm0.token.";
+
+// The principal of `Authorization: Bearer <token>`, or of a request for WebSocket that offers
+// "vm0.token.<token>". kUnauthorized, "Not authenticated: …", says
 // whether the header is missing or malformed, or the token unknown or expired.
 Result<Principal> Authenticate(const http::Request& request, store::RunStore& store, WallTime now);
 

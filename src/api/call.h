@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "api/auth.h"
+#include "api/frames.h"
 #include "api/liveness.h"
 #include "api/open_waits.h"
 
@@ -20,6 +21,8 @@ struct Context {
   std::function<void()> handover;
   OpenWaits waits;
   Liveness liveness;
+  FramesMaker frames;
+  MonoTime last_use;  // when the last request or reader by somebody else than a machine ended
 };
 
 // One request on its way through a route. Lives in Api::Handle.

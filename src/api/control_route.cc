@@ -1,24 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <limits>
 #include <memory>
 
 #include "api/object_writer.h"
 #include "api/page.h"
+#include "api/respond.h"
 #include "api/routes.h"
 #include "api/webhook_run.h"
 
 namespace vm0::api {
 namespace {
 
-constexpr Seconds kCommentInterval{15};
-// Beyond every event: this reader waits for changes of the run's row alone.
-constexpr std::int64_t kNoEvents = std::numeric_limits<std::int64_t>::max();
+bool IsSuperseded(const store::Run& run, const std::optional<int>& attempt) {
+  return attempt && !run::Runs::CheckAttempt(run, *attempt) && !store::IsTerminal(run.status);
+}
 
-// Says each intent once per connection.
-class ControlFrames {
+// Says each intent once per connection, and the end. Events are nothing to it.
+class ControlSource final : public http::StreamSource, private feed::Listener {
  public:
+  ControlSource(Context& context, const WebhookRun& target)
+      : context_(context), run_(target.run.id), attempt_(target.attempt) {}
+
+  void Begin(http::StreamWaker& waker) override {
+    waker_ = &waker;
+    subscription_ = context_.parts.feed.Subscribe(run_, *this);
+    ticket_.emplace(context_.waits, OpenWaits::Kind::kMachine, [this] { waker_->Wake(); });
+  }
+  http::StreamPiece Next() override {
+    const auto head = context_.parts.feed.ReadHead(run_);
+    if (!head || context_.waits.ended() || IsSuperseded(*head->run, attempt_))
+      return {nullptr, 0, true};
+    const bool is_end = store::IsTerminal(head->run->status);
+    return {std::make_shared<const std::string>(NextFrames(*head->run)), 0, is_end};
+  }
+  bool TakeBack(std::size_t) override { return false; }
+  http::StreamPiece OnSilence() override { return {SseComment(), 0, false}; }
+
+ private:
+  void OnNews() override { waker_->Wake(); }
   // What is new in the run's row; empty when nothing is.
-  std::string Next(const store::Run& run) {
+  std::string NextFrames(const store::Run& run) {
     std::string frames;
     if (run.cancel_requested_at && !cancel_said_) {
       cancel_said_ = true;
@@ -32,43 +52,14 @@ class ControlFrames {
     return frames;
   }
 
- private:
+  Context& context_;
+  const RunId run_;
+  const std::optional<int> attempt_;
+  http::StreamWaker* waker_ = nullptr;
+  std::unique_ptr<feed::Subscription> subscription_;
+  std::optional<OpenWaits::Ticket> ticket_;
   bool cancel_said_ = false;
 };
-
-http::Response StreamHead() {
-  http::Response head;
-  head.headers.Set("Content-Type", "text/event-stream");
-  head.headers.Set("Cache-Control", "no-store");
-  return head;
-}
-
-bool IsSuperseded(const store::Run& run, const std::optional<int>& attempt) {
-  return attempt && !run::Runs::CheckAttempt(run, *attempt) && !store::IsTerminal(run.status);
-}
-
-asio::awaitable<void> StreamControl(Call& call, const WebhookRun& target) {
-  const Api::Parts& parts = call.context.parts;
-  const std::shared_ptr<feed::Feed::Waiter> waiter = parts.feed.NewWaiter();
-  const std::function<void()> cancel = [waiter] { waiter->Cancel(); };
-  OpenWaits::Ticket ticket(call.context.waits, OpenWaits::Kind::kMachine, cancel);
-  call.exchange.OnPeerClosed(cancel);
-  ControlFrames frames;
-  MonoTime comment_at = parts.clock.Now() + kCommentInterval;
-  while (!call.context.waits.ended() && !call.exchange.peer_closed()) {
-    const auto run = call.reader().runs.FindRun(target.run.id);
-    if (!run || !*run || IsSuperseded(**run, target.attempt)) co_return;
-    std::string bytes = frames.Next(**run);
-    if (bytes.empty() && parts.clock.Now() >= comment_at) bytes = ":\n\n";
-    if (bytes.empty()) {
-      co_await parts.feed.Wait(target.run.id, kNoEvents, comment_at, waiter);
-      continue;
-    }
-    comment_at = parts.clock.Now() + kCommentInterval;
-    const bool written = co_await call.exchange.Write(std::move(bytes));
-    if (!written || store::IsTerminal((*run)->status)) co_return;
-  }
-}
 
 }  // namespace
 
@@ -77,10 +68,7 @@ asio::awaitable<Result<Answer>> GetControl(Call& call) {
   VM0_CO_ASSIGN(const WebhookRun target, FindReportingRun(call, run_id));
   if (IsSuperseded(target.run, target.attempt))
     VM0_CO_TRY(run::Runs::CheckAttempt(target.run, *target.attempt));
-  http::Response head = StreamHead();
-  co_await call.exchange.StartStream(std::move(head));
-  // A HEAD wants the head alone.
-  if (call.request().method != "HEAD") co_await StreamControl(call, target);
+  call.exchange.Stream(SseHead(), std::make_unique<ControlSource>(call.context, target));
   co_return std::nullopt;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -13,17 +14,18 @@ namespace vm0::api {
 class OpenWaits {
  public:
   enum class Kind {
-    kRead,     // somebody reads a run: keeps an on-demand server alive
-    kMachine,  // a runner or supervisor waits for work
+    // Somebody reads a run: keeps an on-demand server alive.
+    kLongPoll,
+    kSse,
+    kWebSocket,
+    // A runner or supervisor waits for work.
+    kMachine,
   };
 
  private:
-  struct Wait {
-    Kind kind;
-    std::function<void()> end;
-  };
   struct State {
-    std::map<std::uint64_t, Wait> waits;
+    std::map<std::uint64_t, std::function<void()>> waits;  // what ends them
+    std::array<std::size_t, 4> counts{};                   // by kind
     std::uint64_t next_id = 1;
     bool ended = false;
   };
@@ -41,11 +43,13 @@ class OpenWaits {
    private:
     std::shared_ptr<State> state_;
     std::uint64_t id_;
+    Kind kind_;
   };
 
   // Calls each wait's `end`, and the one of each later wait at once.
   void EndAll();
   bool ended() const { return state_->ended; }
+  std::size_t count(Kind kind) const { return state_->counts[static_cast<std::size_t>(kind)]; }
   std::size_t reads() const;
 
  private:

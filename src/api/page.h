@@ -19,7 +19,7 @@ std::optional<View> FindView(std::string_view name);  // "raw", "parsed", "both"
 
 // One event as every transport gives it. `dialect` is the run's; events that the agent did not
 // print parse to nothing.
-std::string FormatEvent(const event::Event& event, View view, std::string_view dialect);
+void AppendEvent(std::string& out, const event::Event& event, View view, std::string_view dialect);
 // {"status","result"?,"error"?}
 std::string FormatRunState(const store::Run& run);
 // A page of the events route.

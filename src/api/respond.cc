@@ -16,16 +16,32 @@ http::Response JsonResponse(int status, std::string body) {
   return response;
 }
 
+http::Response SseHead() {
+  http::Response head;
+  head.headers.Set("Content-Type", "text/event-stream");
+  head.headers.Set("Cache-Control", "no-store, no-transform");
+  head.headers.Set("X-Accel-Buffering", "no");
+  return head;
+}
+
+std::shared_ptr<const std::string> SseComment() {
+  static const auto kComment = std::make_shared<const std::string>(":\n\n");
+  return kComment;
+}
+
+std::string ErrorBody(const Error& error) {
+  ObjectWriter body;
+  body.Text("message", error.code == Code::kInternal ? "Internal server error"
+                                                     : std::string_view(error.message));
+  body.Text("code", InfoOf(error.code).name);
+  if (error.number) body.Number("number", *error.number);
+  return body.Take();
+}
+
 http::Response ErrorResponse(const Error& error) {
-  const CodeInfo& info = InfoOf(error.code);
-  ObjectWriter inner;
-  inner.Text("message", error.code == Code::kInternal ? "Internal server error"
-                                                      : std::string_view(error.message));
-  inner.Text("code", info.name);
-  if (error.number) inner.Number("number", *error.number);
   ObjectWriter outer;
-  outer.Raw("error", inner.Take());
-  http::Response response = JsonResponse(info.http_status, outer.Take());
+  outer.Raw("error", ErrorBody(error));
+  http::Response response = JsonResponse(InfoOf(error.code).http_status, outer.Take());
   if (error.code == Code::kUnauthorized) response.headers.Set("WWW-Authenticate", "Bearer");
   return response;
 }

@@ -25,6 +25,7 @@ constexpr Route kRoutes[] = {
     {"GET",    "/api/agent/runs",                Access::kUser,    ListRuns},
     {"GET",    "/api/agent/runs/:id",            Access::kUser,    GetRun},
     {"GET",    "/api/agent/runs/:id/events",     Access::kUser,    GetEvents},
+    {"GET",    "/api/agent/runs/:id/events/ws",  Access::kUser,    GetEventsSocket},
     {"GET",    "/api/agent/runs/:id/records",    Access::kUser,    GetRecords},
     {"GET",    "/api/agent/runs/:id/proof",      Access::kUser,    GetProof},
     {"GET",    "/api/agent/proofs",              Access::kUser,    ListProofs},

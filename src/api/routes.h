@@ -22,6 +22,7 @@ asio::awaitable<Result<Answer>> GetRun(Call& call);
 asio::awaitable<Result<Answer>> PostCancel(Call& call);
 // events_routes.cc
 asio::awaitable<Result<Answer>> GetEvents(Call& call);
+asio::awaitable<Result<Answer>> GetEventsSocket(Call& call);
 // proof_routes.cc
 asio::awaitable<Result<Answer>> GetProof(Call& call);
 asio::awaitable<Result<Answer>> ListProofs(Call& call);

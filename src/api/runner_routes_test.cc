@@ -285,7 +285,7 @@ TEST(ProtocolRow, ControlLater_HearsTheCancelWhileConnected) {
   const Stack::ClaimedRun run = stack.ClaimAndStart();
   ControlStream control(stack, run.token);
   EXPECT_EQ(control.status, 200);
-  stack.RunUntil([&] { return stack.feed->waiting_readers() == 1; });
+  stack.RunUntil([&] { return stack.feed->listeners() == 1; });
   // Events are nothing to it.
   ASSERT_EQ(stack.PostRecords(Stack::Records(1, 5), run.token).status, 200);
   EXPECT_EQ(control.text, "");
@@ -304,7 +304,7 @@ TEST(Control, SaysSomethingEachFifteenSeconds) {
   ControlStream control(stack, run.token);
   std::string wanted;
   for (int i = 0; i < 3; ++i) {
-    stack.RunUntil([&] { return stack.feed->waiting_readers() == 1; });
+    stack.RunUntil([&] { return stack.feed->listeners() == 1; });
     stack.Advance(Seconds(15));
     wanted += ":\n\n";
     control.ExpectText(wanted);
@@ -324,7 +324,7 @@ TEST(Control, ClosesWhenTheAttemptIsGivenBack) {
   Stack stack;
   const Stack::ClaimedRun run = stack.Claim();
   ControlStream control(stack, run.token);
-  stack.RunUntil([&] { return stack.feed->waiting_readers() == 1; });
+  stack.RunUntil([&] { return stack.feed->listeners() == 1; });
   ASSERT_EQ(stack.Post(kRelease, ReleaseOf(run.id), stack.admin).status, 200);
   stack.RunUntil([&] { return control.ended; });
   EXPECT_EQ(control.text, "");
@@ -335,7 +335,7 @@ TEST(Control, EndsWhenTheServerStopsAndIsNoRead) {
   Stack stack;
   const Stack::ClaimedRun run = stack.ClaimAndStart();
   ControlStream control(stack, run.token);
-  stack.RunUntil([&] { return stack.feed->waiting_readers() == 1; });
+  stack.RunUntil([&] { return stack.feed->listeners() == 1; });
   EXPECT_EQ(stack.api->open_reads(), 0u);
   stack.api->EndWaits();
   stack.RunUntil([&] { return control.ended; });
@@ -346,7 +346,7 @@ TEST(Control, TellsTheOwnerOfAnExternalRunToo) {
   const std::string id = stack.CreateExternalRun();
   EXPECT_THAT(stack.Get("/api/webhooks/agent/control", stack.alice), IsError(400, "BAD_REQUEST"));
   ControlStream control(stack, stack.alice, "?runId=" + id);
-  stack.RunUntil([&] { return stack.feed->waiting_readers() == 1; });
+  stack.RunUntil([&] { return stack.feed->listeners() == 1; });
   stack.Post("/api/agent/runs/" + id + "/cancel", "", stack.alice);
   stack.RunUntil([&] { return control.ended; });
   EXPECT_THAT(control.text, testing::StartsWith(std::string(kCancelFrame) + "event: end\n"));

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -14,12 +15,15 @@
 #include "cli/data_dir.h"
 #include "cli/server_log.h"
 #include "cli/version.h"
+#include "os/descriptor_limit.h"
 #include "os/disk.h"
 
 namespace vm0::cli {
 namespace {
 
 constexpr Seconds kStopPatience{5};
+// For the store, runs that are started, files.
+constexpr std::size_t kOtherDescriptors = 256;
 
 // "127.0.0.1:8400" and "[::1]:8400" without the port, in lower case.
 std::string HostOf(const std::string& address) {
@@ -30,6 +34,15 @@ std::string HostName() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) return "";
   return ToLowerAscii(name.data());
+}
+
+// As many connections as there may be, but for the descriptors that all else needs.
+http::ServerLimits Limits() {
+  http::ServerLimits limits;
+  const std::size_t descriptors = os::RaiseDescriptorLimit();
+  if (descriptors > 2 * kOtherDescriptors)
+    limits.connections = std::min(limits.connections, descriptors - kOtherDescriptors);
+  return limits;
 }
 
 }  // namespace
@@ -102,9 +115,8 @@ std::set<std::string> ServerProcess::HostNames() const {
 }
 
 Status ServerProcess::Listen() {
-  const http::Handler handler = [this](http::Exchange& exchange) { return Handle(exchange); };
-  http_ = std::make_unique<http::Server>(loop_, clock_, http::ServerLimits{}, handler,
-                                         api::Api::FormatError);
+  const http::Handler handler = [this](http::Exchange& exchange) { return api_->Handle(exchange); };
+  http_ = std::make_unique<http::Server>(loop_, clock_, Limits(), handler, api::Api::FormatError);
   VM0_ASSIGN(const std::uint16_t port, ListenTcp());
   const std::string host = options_.listen.substr(0, options_.listen.rfind(':'));
   info_ = {.pid = ::getpid(),
@@ -144,13 +156,6 @@ Status ServerProcess::StartRunner() {
   return {};
 }
 
-asio::awaitable<void> ServerProcess::Handle(http::Exchange& exchange) {
-  ++requests_;
-  co_await api_->Handle(exchange);
-  --requests_;
-  if (stopping_ && requests_ == 0) asio::post(loop_, [this] { FinishStop(); });
-}
-
 IdleExit::Facts ServerProcess::Use() const {
   // A store that does not answer is no reason to leave runs alone.
   const auto unfinished = database_->reader().runs.CountUnfinished();
@@ -175,14 +180,12 @@ void ServerProcess::Stop(std::string_view reason) {
   runner_->Stop();
   api_->EndWaits();
   stop_timer_ = clock_.After(kStopPatience, [this] { http_->CloseConnections(); });
-  if (requests_ == 0) asio::post(loop_, [this] { FinishStop(); });
+  http_->WhenIdle([this] { FinishStop(); });
 }
 
 void ServerProcess::FinishStop() {
-  if (!stopped_ || requests_ > 0) return;
   http_->CloseConnections();
-  auto stopped = std::exchange(stopped_, nullptr);
-  stopped();
+  stopped_();
 }
 
 }  // namespace vm0::cli

@@ -79,10 +79,9 @@ class ServerProcess {
   void TrySandbox();
   Result<std::uint16_t> ListenTcp();
   std::set<std::string> HostNames() const;
-  asio::awaitable<void> Handle(http::Exchange& exchange);
   IdleExit::Facts Use() const;
   void StopForLoss();
-  // Posted once the last request has ended.
+  // Once all requests and streams have ended.
   void FinishStop();
 
   asio::io_context& loop_;
@@ -104,7 +103,6 @@ class ServerProcess {
   std::optional<TokenSweep> token_sweep_;
   SandboxCheck sandboxes_;
   ServerInfo info_;
-  std::size_t requests_ = 0;  // being handled
   bool stopping_ = false;
   os::Clock::TimerId stop_timer_ = 0;
 };

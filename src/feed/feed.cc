@@ -131,10 +131,22 @@ class Feed::Impl {
     waiters->Wake(run);
   }
 
+  Result<Head> ReadHead(RunId run) {
+    if (const Head* kept = waiters->FindHead(run)) return *kept;
+    store::Stores& stores = database.reader();
+    VM0_ASSIGN(auto row, stores.runs.FindRun(run));
+    if (!row) return Fail(Code::kNotFound, "Agent run not found");
+    VM0_ASSIGN(const std::int64_t last, stores.events.LastSequence(run));
+    Head head{std::make_shared<const store::Run>(*std::move(row)), last};
+    waiters->KeepHead(run, head);
+    return head;
+  }
+
   // `limit` events after `since`, all of which are stored.
-  Result<std::vector<EventPtr>> ReadEvents(RunId run, std::int64_t since, int limit) {
-    if (auto events = tails.Read(run, since, limit, kPageBytes)) return std::move(*events);
-    VM0_ASSIGN(auto stored, database.reader().events.Read(run, since, limit, kPageBytes));
+  Result<std::vector<EventPtr>> ReadEvents(RunId run, std::int64_t since, int limit,
+                                           std::size_t max_bytes) {
+    if (auto events = tails.Read(run, since, limit, max_bytes)) return std::move(*events);
+    VM0_ASSIGN(auto stored, database.reader().events.Read(run, since, limit, max_bytes));
     if (!stored.empty() && stored.front().sequence != since + 1) {
       const std::int64_t first = stored.front().sequence;
       return Fail(Error{Code::kEventsPruned,
@@ -148,11 +160,8 @@ class Feed::Impl {
 
   // On doubt true: the caller reads then, and gets the error if there is one.
   bool HasNews(RunId run, std::int64_t since) {
-    store::Stores& stores = database.reader();
-    const auto row = stores.runs.FindRun(run);
-    if (!row || !*row || store::IsTerminal((*row)->status)) return true;
-    const auto last = stores.events.LastSequence(run);
-    return !last || *last > since;
+    const auto head = ReadHead(run);
+    return !head || store::IsTerminal(head->run->status) || head->last_sequence > since;
   }
 
   store::Database& database;
@@ -204,32 +213,43 @@ asio::awaitable<Result<Feed::Received>> Feed::AppendRaw(RunId run, std::vector<s
   co_return Received{count, batch->first, batch->first + count - 1};
 }
 
-Result<Page> Feed::Read(RunId run, std::int64_t since, int limit) {
-  assert(since >= 0 && limit >= 1 && limit <= 1000);
-  store::Stores& stores = impl_->database.reader();
-  // The row first, the events after it: when it has ended, what is read then is all there will be.
-  VM0_ASSIGN(auto row, stores.runs.FindRun(run));
-  if (!row) return Fail(Code::kNotFound, "Agent run not found");
-  VM0_ASSIGN(const std::int64_t last, stores.events.LastSequence(run));
+Result<Head> Feed::ReadHead(RunId run) { return impl_->ReadHead(run); }
+
+Result<std::vector<EventPtr>> Feed::ReadEvents(const Head& head, std::int64_t since,
+                                               std::int64_t limit, std::size_t max_bytes) {
+  assert(since >= 0 && limit >= 1);
+  const std::int64_t last = head.last_sequence;
   if (since > last) {
     return Fail(Error{Code::kCursorAhead,
                       "since is beyond the last event, which is " + std::to_string(last), last});
   }
+  if (since == last) return std::vector<EventPtr>();
+  const auto wanted = static_cast<int>(std::min<std::int64_t>(limit, last - since));
+  return impl_->ReadEvents(head.run->id, since, wanted, max_bytes);
+}
+
+Result<Page> Feed::Read(RunId run, std::int64_t since, int limit) {
+  assert(limit <= 1000);
+  VM0_ASSIGN(Head head, ReadHead(run));
   Page page;
-  if (since < last) {
-    const auto wanted = static_cast<int>(std::min<std::int64_t>(limit, last - since));
-    VM0_ASSIGN(page.events, impl_->ReadEvents(run, since, wanted));
-  }
+  VM0_ASSIGN(page.events, ReadEvents(head, since, limit, kPageBytes));
   page.next_sequence = page.events.empty() ? since : page.events.back()->sequence;
-  page.has_more = page.next_sequence < last;
-  page.run = std::move(*row);
-  if (page.has_more && store::IsTerminal(page.run.status)) {
-    page.run.status = store::RunStatus::kRunning;
-    page.run.completed_at.reset();
-    page.run.error.reset();
-    page.run.result.reset();
+  page.has_more = page.next_sequence < head.last_sequence;
+  page.run = std::move(head.run);
+  if (page.has_more && store::IsTerminal(page.run->status)) {
+    auto running = std::make_shared<store::Run>(*page.run);
+    running->status = store::RunStatus::kRunning;
+    running->completed_at.reset();
+    running->error.reset();
+    running->error_code.reset();
+    running->result.reset();
+    page.run = std::move(running);
   }
   return page;
+}
+
+std::unique_ptr<Subscription> Feed::Subscribe(RunId run, Listener& listener) {
+  return std::make_unique<Subscription>(impl_->waiters, run, listener);
 }
 
 std::shared_ptr<Feed::Waiter> Feed::NewWaiter() {
@@ -251,7 +271,9 @@ asio::awaitable<void> Feed::Wait(RunId run, std::int64_t since, MonoTime deadlin
 
 void Feed::Wake(RunId run) { impl_->waiters->Wake(run); }
 
-std::size_t Feed::waiting_readers() const { return impl_->waiters->waiting(); }
+std::size_t Feed::waiting_readers() const { return impl_->waiters->waiting; }
+
+std::size_t Feed::listeners() const { return impl_->waiters->listeners(); }
 
 std::size_t Feed::tail_bytes() const { return impl_->tails.bytes(); }
 

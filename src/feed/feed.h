@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/intrusive/list_hook.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,20 +22,60 @@ namespace asio = boost::asio;
 
 inline constexpr std::size_t kPageBytes = 8 << 20;
 
-// A page of a run's events: what every transport is made of.
+// How far a run is: its row as committed, and the number of its last event. Read in this order, so
+// that of a run that has ended all events are counted.
+struct Head {
+  std::shared_ptr<const store::Run> run;
+  std::int64_t last_sequence = 0;
+};
+
+// A page of a run's events.
 struct Page {
   std::vector<EventPtr> events;
   std::int64_t next_sequence = 0;  // the cursor to come back with
   bool has_more = false;           // exact: an event after this page was stored when it was read
-  store::Run run;                  // as committed; terminal only if this page reaches the end
+  // As committed; its status is terminal only if this page reaches the end.
+  std::shared_ptr<const store::Run> run;
+};
+
+class Waiters;
+
+// Hears that there may be news of a run.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  // Inside of the wake: work is for later, and subscriptions stay as they are.
+  virtual void OnNews() = 0;
+
+ private:
+  friend class Waiters;
+  using Hook = boost::intrusive::list_member_hook<
+      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+  Hook hook_;
+};
+
+// While it lives, its listener hears of a run; a listener has one at a time. May outlive the feed.
+class Subscription {
+ public:
+  Subscription(std::shared_ptr<Waiters> waiters, RunId run, Listener& listener);
+  ~Subscription();
+  Subscription(const Subscription&) = delete;
+  Subscription& operator=(const Subscription&) = delete;
+
+ private:
+  std::shared_ptr<Waiters> waiters_;
+  const RunId run_;
+  Listener& listener_;
 };
 
 // More events in one append are kPayloadTooLarge.
 inline constexpr std::size_t kMaxAppendEvents = 10'000;
 
 // Events in, events out: commit, then wake, then pull. Readers hold a cursor and nothing else; a
-// wake carries no data. Keeps a bounded tail of each live run in memory, so that readers at the end
-// do not touch the store. Loop thread only; owned by the server; outlives its coroutines.
+// wake carries no data. Keeps a bounded tail of each live run in memory, and the head of those that
+// somebody listens to, so that readers at the end do not touch the store: nobody else writes it,
+// and each change of a run is followed by its wake. Loop thread only; owned by the server; outlives
+// its coroutines.
 class Feed {
  public:
   Feed(store::Database& database, os::Clock& clock, TailLimits limits = {});
@@ -62,6 +103,15 @@ class Feed {
   // kEventsPruned. limit 1..1000.
   Result<Page> Read(RunId run, std::int64_t since, int limit);
 
+  // The same in parts, for who reads on and on. kNotFound.
+  Result<Head> ReadHead(RunId run);
+  // At most `limit` events after `since`, and at most `max_bytes` of JSON but always one.
+  // kCursorAhead, kEventsPruned; `since` may be the last number: then there are none.
+  Result<std::vector<EventPtr>> ReadEvents(const Head& head, std::int64_t since, std::int64_t limit,
+                                           std::size_t max_bytes);
+  // What comes after this call is told.
+  std::unique_ptr<Subscription> Subscribe(RunId run, Listener& listener);
+
   // Waits until Read(run, since) may give something new: an event beyond `since`, the end of the
   // run or another change of its status; or until the deadline, or until `cancel` is called.
   // Returns at once when there is something already. May wake early: callers read again. A waiter
@@ -76,6 +126,8 @@ class Feed {
 
   // Coroutines suspended in Wait.
   std::size_t waiting_readers() const;
+  // Those who hear of runs, whether they wait for it now or not.
+  std::size_t listeners() const;
   // What the tails hold now.
   std::size_t tail_bytes() const;
 

@@ -167,13 +167,13 @@ TEST_F(FeedTest, OnlyThePageThatReachesTheEndSaysThatTheRunHasEnded) {
     if (restarted) Restart();
     const Page before = Read(0, 2);
     EXPECT_TRUE(before.has_more);
-    EXPECT_EQ(before.run.status, store::RunStatus::kRunning);
-    EXPECT_FALSE(before.run.error || before.run.result || before.run.completed_at);
+    EXPECT_EQ(before.run->status, store::RunStatus::kRunning);
+    EXPECT_FALSE(before.run->error || before.run->result || before.run->completed_at);
     const Page last = Read(2, 2);
     EXPECT_FALSE(last.has_more);
-    EXPECT_EQ(last.run.status, store::RunStatus::kFailed);
-    EXPECT_EQ(last.run.error, "why");
-    EXPECT_EQ(Read(3).run.status, store::RunStatus::kFailed);
+    EXPECT_EQ(last.run->status, store::RunStatus::kFailed);
+    EXPECT_EQ(last.run->error, "why");
+    EXPECT_EQ(Read(3).run->status, store::RunStatus::kFailed);
   }
 }
 
@@ -198,10 +198,10 @@ TEST_F(FeedTest, ReadsWhatIsCommittedBeforeItsWriterWasTold) {
   Page page = Read(0);  // from the tail, which knows no more than 2
   EXPECT_EQ(NumbersOf(page), (Numbers{1, 2}));
   EXPECT_TRUE(page.has_more);
-  EXPECT_EQ(page.run.status, store::RunStatus::kRunning);
+  EXPECT_EQ(page.run->status, store::RunStatus::kRunning);
   page = Read(page.next_sequence);
   EXPECT_EQ(NumbersOf(page), (Numbers{3, 4}));
-  EXPECT_EQ(page.run.status, store::RunStatus::kCompleted);
+  EXPECT_EQ(page.run->status, store::RunStatus::kCompleted);
   store.loop.restart();
   store.loop.run();
 }
@@ -215,7 +215,7 @@ TEST_F(FeedTest, TheGateDecidesInTheSameTransaction) {
   });
   EXPECT_EQ(refused.error().code, Code::kForbidden);
   EXPECT_TRUE(Read(0).events.empty());
-  EXPECT_EQ(Read(0).run.machine, "");
+  EXPECT_EQ(Read(0).run->machine, "");
 }
 
 TEST_F(FeedTest, ManyAppendsAtOnceShareCommits) {
@@ -274,6 +274,61 @@ TEST_F(FeedTest, OutsidersMayRepeatThemselvesWithNumbers) {
   EXPECT_EQ(AppendRaw({}).error().code, Code::kBadRequest);
   const std::vector<std::string> many(kMaxAppendEvents + 1, "{}");
   EXPECT_EQ(AppendRaw(many).error().code, Code::kPayloadTooLarge);
+}
+
+struct Ear final : Listener {
+  void OnNews() override { ++heard; }
+  int heard = 0;
+};
+
+TEST_F(FeedTest, AListenerHearsOfItsRunWhileItIsSubscribed) {
+  Ear ear, other;
+  auto subscription = feed->Subscribe(run, ear);
+  const RunId mine = run;
+  run = store::InsertRunning(store).id;
+  const auto others = feed->Subscribe(run, other);
+  EXPECT_EQ(feed->listeners(), 2u);
+  ASSERT_TRUE(Append(BodyOf(1, 3)));
+  run = mine;
+  EXPECT_EQ(ear.heard, 0);
+  EXPECT_EQ(other.heard, 1);
+  ASSERT_TRUE(Append(BodyOf(1, 3)));
+  ASSERT_TRUE(Append(BodyOf(2, 3)));  // repeated
+  End(store::RunStatus::kCompleted);
+  EXPECT_EQ(ear.heard, 2);
+  subscription.reset();
+  EXPECT_EQ(feed->listeners(), 1u);
+  feed->Wake(run);
+  EXPECT_EQ(ear.heard, 2);
+}
+
+TEST_F(FeedTest, TheHeadOfARunThatIsListenedToIsReadOnceForEachWake) {
+  Ear ear;
+  auto subscription = feed->Subscribe(run, ear);
+  const auto first = feed->ReadHead(run).value();
+  EXPECT_EQ(feed->ReadHead(run)->run, first.run) << "the same object";
+  ASSERT_TRUE(Append(BodyOf(1, 2)));
+  const auto second = feed->ReadHead(run).value();
+  EXPECT_EQ(second.last_sequence, 2);
+  EXPECT_EQ(first.last_sequence, 0);
+  End(store::RunStatus::kCompleted);
+  EXPECT_EQ(feed->ReadHead(run)->run->status, store::RunStatus::kCompleted);
+  EXPECT_EQ(second.run->status, store::RunStatus::kRunning) << "who holds it sees no change";
+  const auto kept = feed->ReadHead(run).value();
+  subscription.reset();
+  EXPECT_NE(feed->ReadHead(run)->run, kept.run) << "nobody listens: nothing is kept";
+}
+
+TEST_F(FeedTest, EventsAreReadWithinANumberAndASize) {
+  ASSERT_TRUE(Append(BodyOf(1, 10)));
+  for (const bool restarted : {false, true}) {
+    if (restarted) Restart();
+    const Head head = feed->ReadHead(run).value();
+    EXPECT_EQ(feed->ReadEvents(head, 2, 3, 1 << 20)->size(), 3u);
+    EXPECT_EQ(feed->ReadEvents(head, 2, 1000, 1)->size(), 1u) << "always one";
+    EXPECT_TRUE(feed->ReadEvents(head, 10, 5, 1 << 20)->empty());
+    EXPECT_EQ(feed->ReadEvents(head, 11, 5, 1 << 20).error().code, Code::kCursorAhead);
+  }
 }
 
 // A reader that waits; how often it came back.
@@ -404,7 +459,7 @@ asio::awaitable<void> Follow(Feed& feed, os::Clock& clock, RunId run,
     if (!page) co_return;
     for (const auto& event : page->events) seen.push_back(event->sequence);
     cursor = page->next_sequence;
-    if (!page->has_more && store::IsTerminal(page->run.status)) break;
+    if (!page->has_more && store::IsTerminal(page->run->status)) break;
     if (page->has_more) continue;
     const MonoTime deadline = clock.Now() + Seconds(3600);
     co_await feed.Wait(run, cursor, deadline, waiter);

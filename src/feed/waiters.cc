@@ -12,12 +12,42 @@ struct Counted {
 
 }  // namespace
 
+void Waiters::Add(RunId run, Listener& listener) {
+  runs_[run].listeners.push_back(listener);
+  ++listeners_;
+}
+
+void Waiters::Remove(RunId run, Listener& listener) {
+  listener.hook_.unlink();
+  --listeners_;
+  const auto found = runs_.find(run);
+  if (found->second.listeners.empty()) runs_.erase(found);
+}
+
 void Waiters::Wake(RunId run) {
   ++wakes_;
-  const auto found = subscribers_.find(run);
-  if (found == subscribers_.end()) return;
-  for (Subscriber* subscriber : found->second) subscriber->wakeup_.Wake();
+  const auto found = runs_.find(run);
+  if (found == runs_.end()) return;
+  found->second.head.reset();
+  for (Listener& listener : found->second.listeners) listener.OnNews();
 }
+
+const Head* Waiters::FindHead(RunId run) const {
+  const auto found = runs_.find(run);
+  return found == runs_.end() || !found->second.head ? nullptr : &*found->second.head;
+}
+
+void Waiters::KeepHead(RunId run, const Head& head) {
+  const auto found = runs_.find(run);
+  if (found != runs_.end()) found->second.head = head;
+}
+
+Subscription::Subscription(std::shared_ptr<Waiters> waiters, RunId run, Listener& listener)
+    : waiters_(std::move(waiters)), run_(run), listener_(listener) {
+  waiters_->Add(run_, listener_);
+}
+
+Subscription::~Subscription() { waiters_->Remove(run_, listener_); }
 
 void Subscriber::Cancel() {
   cancelled_ = true;
@@ -26,24 +56,16 @@ void Subscriber::Cancel() {
 
 void Subscriber::SubscribeTo(RunId run) {
   if (run_ == run) return;
-  Unsubscribe();
   run_ = run;
-  waiters_->subscribers_[run].insert(this);
+  Listener& self = *this;
+  subscription_.emplace(waiters_, run, self);
   // Between its making, when the caller read first, and now a wake for this run may have passed.
   if (waiters_->wakes() != wakes_before_) wakeup_.Wake();
 }
 
-void Subscriber::Unsubscribe() {
-  if (!run_) return;
-  const auto found = waiters_->subscribers_.find(*run_);
-  found->second.erase(this);
-  if (found->second.empty()) waiters_->subscribers_.erase(found);
-  run_.reset();
-}
-
 asio::awaitable<void> Subscriber::Wait(os::Clock& clock, MonoTime deadline) {
   if (cancelled_) co_return;
-  const Counted counted(waiters_->waiting_);
+  const Counted counted(waiters_->waiting);
   co_await wakeup_.Wait(clock, deadline);
 }
 

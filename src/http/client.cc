@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/client.h"
 
+#include <algorithm>
+#include <array>
+#include <deque>
 #include <vector>
 
+#include "base/text.h"
 #include "http/call.h"
 #include "http/parser.h"
+#include "http/websocket.h"
 #include "http/wire.h"
+#include "os/random.h"
 
 namespace vm0::http {
 namespace {
 
 constexpr ParserLimits kSendLimits = {.header_bytes = 64 << 10, .body_bytes = 64 << 20};
 constexpr ParserLimits kStreamLimits = {.header_bytes = 64 << 10, .body_bytes = std::nullopt};
+
+// Of an answer that is an error instead of a stream.
+constexpr std::size_t kRefusalBytes = 64 << 10;
 
 // One request and the answer to it on one connection.
 class Talk {
@@ -30,7 +39,7 @@ class Talk {
     do {
       auto status = co_await Step();
       if (!status) co_return status;
-      if (parser_->header_done() && parser_->status() < 200) Restart();  // 100 Continue
+      if (parser_->header_done() && IsInterim(parser_->status())) Restart();
     } while (!parser_->header_done());
     co_return Status{};
   }
@@ -40,6 +49,16 @@ class Talk {
       if (!status) co_return status;
     }
     co_return Status{};
+  }
+  // The beginning of the body, or all of it.
+  asio::awaitable<Result<std::string>> ReadSomeBody() {
+    std::string body = parser_->TakeBody();
+    while (!parser_->done() && body.size() < kRefusalBytes) {
+      auto status = co_await Step();
+      if (!status) co_return Fail(status.error());
+      body += parser_->TakeBody();
+    }
+    co_return body;
   }
   // Parses what there is, after reading some more if that gets no further.
   asio::awaitable<Status> Step() {
@@ -59,9 +78,13 @@ class Talk {
 
   ResponseParser& parser() { return *parser_; }
   bool answered() const { return answered_; }
+  // What came behind the answer.
+  std::string TakeInput() { return std::exchange(input_, {}); }
   bool may_keep() const { return written_ && parser_->keep_alive() && input_.empty(); }
 
  private:
+  // 100 Continue, which another answer follows.
+  static bool IsInterim(int status) { return status < 200 && status != 101; }
   void Restart() {
     parser_ = std::make_unique<ResponseParser>(method_, limits_);
     stuck_ = false;
@@ -216,9 +239,130 @@ asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Open(
   if (status) co_await state->talk->Write(head, request.body);
   if (status) status = co_await state->talk->ReadHead();
   if (!status) co_return Fail(call.Explain(status.error()));
-  state->connection = lease.Keep();
   Response response = state->talk->parser().TakeHead();
+  if (response.status < 200 || response.status > 299) {
+    auto body = co_await state->talk->ReadSomeBody();
+    if (!body) co_return Fail(call.Explain(body.error()));
+    response.body = std::move(*body);
+  }
+  state->connection = lease.Keep();
   co_return std::make_unique<Stream>(std::move(state), std::move(response));
+}
+
+// Longer messages than a server may send us.
+constexpr std::size_t kMessageLimit = 64 << 20;
+
+class Socket final : public WebSocketStream {
+ public:
+  // Survives this object while a Read is under way.
+  struct State {
+    std::string endpoint;
+    std::shared_ptr<Connection> connection;
+    WebSocketParser parser{WebSocketParser::From::kServer, kMessageLimit};
+    std::string input;
+    std::deque<WebSocketParser::Message> messages;
+    int close_code = 0;
+    bool closed = false;
+  };
+  explicit Socket(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  ~Socket() override { Close(); }
+
+  asio::awaitable<Result<std::optional<std::string>>> Read() override {
+    auto state = state_;
+    return ReadFrom(std::move(state));
+  }
+  int close_code() const override { return state_->close_code; }
+  void Close() override {
+    state_->closed = true;
+    state_->connection->Close();
+  }
+
+ private:
+  static asio::awaitable<Result<std::optional<std::string>>> ReadFrom(
+      std::shared_ptr<State> state) {
+    for (;;) {
+      if (state->closed) co_return Fail(Code::kUnreachable, state->endpoint + ": closed");
+      while (!state->messages.empty()) {
+        auto message = std::move(state->messages.front());
+        state->messages.pop_front();
+        if (message.opcode == WebSocketOpcode::kText) co_return std::move(message.payload);
+        if (message.opcode == WebSocketOpcode::kPing) {
+          message.opcode = WebSocketOpcode::kPong;
+          co_await Say(*state, message);
+          co_return std::string();
+        }
+        if (message.opcode == WebSocketOpcode::kClose) {
+          state->close_code = CloseCodeOf(message.payload);
+          state->closed = true;
+          co_await Say(*state, message);
+          co_return std::nullopt;
+        }
+      }
+      VM0_CO_TRY(co_await Receive(*state));
+    }
+  }
+  static asio::awaitable<Status> Receive(State& state) {
+    auto failure = [&state](const Error& error) {
+      return Fail(Code::kUnreachable, state.endpoint + ": " + error.message);
+    };
+    if (state.input.empty()) {
+      const auto count = co_await state.connection->Read(state.input);
+      if (!count) co_return failure(count.error());
+      if (*count == 0) co_return failure({Code::kUnreachable, "the WebSocket broke off"});
+    }
+    auto messages = state.parser.Feed(std::exchange(state.input, {}));
+    if (!messages) co_return failure(messages.error());
+    for (auto& message : *messages) state.messages.push_back(std::move(message));
+    co_return Status{};
+  }
+  // Whether it could be said shows when the next message is read.
+  static asio::awaitable<void> Say(State& state, const WebSocketParser::Message& message) {
+    const std::string random = os::RandomBytes(4);
+    std::array<unsigned char, 4> mask{};
+    std::copy(random.begin(), random.end(), mask.begin());
+    std::string frame;
+    AppendMaskedFrame(frame, message.opcode, message.payload, mask);
+    (void)co_await state.connection->Write(frame, "");
+  }
+  static int CloseCodeOf(std::string_view payload) {
+    if (payload.size() < 2) return close_code::kNormal;
+    return static_cast<unsigned char>(payload[0]) << 8 | static_cast<unsigned char>(payload[1]);
+  }
+
+  std::shared_ptr<State> state_;
+};
+
+asio::awaitable<Result<WebSocketAnswer>> OpenSocket(std::shared_ptr<ClientContext> context,
+                                                    Request request, Micros timeout) {
+  Call call(context, timeout);
+  Lease lease(call, context->dialer.Dial());
+  const std::string key = Base64Encode(os::RandomBytes(16));
+  request.headers.Set("Upgrade", "websocket");
+  request.headers.Set("Sec-WebSocket-Version", "13");
+  request.headers.Set("Sec-WebSocket-Key", key);
+  const std::string head =
+      FormatRequestHead(request, context->endpoint.base_path, context->endpoint.Authority());
+  Talk talk(*lease, request.method, kSendLimits);
+  auto status = co_await lease->Connect();
+  if (status) co_await talk.Write(head, request.body);
+  if (status) status = co_await talk.ReadHead();
+  const bool is_accepted = status && talk.parser().status() == 101;
+  if (status && !is_accepted) status = co_await talk.ReadBody();
+  if (!status) co_return Fail(call.Explain(status.error()));
+  WebSocketAnswer answer;
+  answer.refusal = talk.parser().TakeHead();
+  if (!is_accepted) {
+    answer.refusal.body = talk.parser().TakeBody();
+    co_return answer;
+  }
+  if (answer.refusal.headers.Find("Sec-WebSocket-Accept") != WebSocketAccept(key))
+    co_return Fail(call.Explain({Code::kUnreachable, "what answers is no WebSocket"}));
+  auto state = std::make_shared<Socket::State>();
+  state->endpoint = context->endpoint.ToString();
+  state->input = talk.TakeInput();
+  state->connection = lease.Keep();
+  answer.stream = std::make_unique<Socket>(std::move(state));
+  co_return answer;
 }
 
 }  // namespace
@@ -245,6 +389,11 @@ asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::OpenStream(Requ
                                                                             Micros timeout) {
   auto context = impl_->context;
   return Open(std::move(context), std::move(request), timeout);
+}
+
+asio::awaitable<Result<WebSocketAnswer>> Client::OpenWebSocket(Request request, Micros timeout) {
+  auto context = impl_->context;
+  return OpenSocket(std::move(context), std::move(request), timeout);
 }
 
 void Client::Close() {

@@ -35,11 +35,30 @@ struct Endpoint {
 class ResponseStream {
  public:
   virtual ~ResponseStream() = default;
-  virtual const Response& head() const = 0;  // body empty
+  // Without body; but of a status that is no 2xx with all of it (64 KiB at most), and nothing to
+  // read.
+  virtual const Response& head() const = 0;
   // The next bytes; an empty string at the regular end; kUnreachable when the connection broke.
   virtual asio::awaitable<Result<std::string>> Read() = 0;
   // Unblocks Read, which then fails.
   virtual void Close() = 0;
+};
+
+// A WebSocket of a client: the server's text messages as they come. Answers pings.
+class WebSocketStream {
+ public:
+  virtual ~WebSocketStream() = default;
+  // The next message, empty for a ping; nullopt when the server has closed in order, see
+  // close_code(). kUnreachable when the connection broke or what came is no WebSocket.
+  virtual asio::awaitable<Result<std::optional<std::string>>> Read() = 0;
+  virtual int close_code() const = 0;
+  // Unblocks Read, which then fails.
+  virtual void Close() = 0;
+};
+// What came of a request for one: a WebSocket, or else an answer like any other.
+struct WebSocketAnswer {
+  std::unique_ptr<WebSocketStream> stream;
+  Response refusal;
 };
 
 // An HTTP/1.1 client of one endpoint: one kept-alive connection for Send (calls queue up), a new
@@ -57,9 +76,11 @@ class Client {
   const Endpoint& endpoint() const { return endpoint_; }
   // `timeout` covers all of it: connect, send, the whole answer. Bodies above 64 MiB fail.
   asio::awaitable<Result<Response>> Send(Request request, Micros timeout);
-  // The head must arrive within `timeout`; after that there is no limit.
+  // The head must arrive within `timeout`, and the body of an error; after that there is no limit.
   asio::awaitable<Result<std::unique_ptr<ResponseStream>>> OpenStream(Request request,
                                                                       Micros timeout);
+  // `request` without what WebSocket needs. The answer must have come within `timeout`.
+  asio::awaitable<Result<WebSocketAnswer>> OpenWebSocket(Request request, Micros timeout);
   // Ends the kept connection and everything that waits on it (fails with kUnreachable).
   void Close();
 

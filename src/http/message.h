@@ -57,11 +57,18 @@ struct SseEvent {
   std::string id;     // empty: no id line
   std::string event;  // empty: "message"
   std::string data;
+  bool operator==(const SseEvent&) const = default;
 };
 std::string FormatSse(const SseEvent& event);
 
+// Puts spaces for the CRs in `frame` from `from` on, since a CR would end a line there. Gives where
+// they were, as SseParser takes it from a field "cr": how far each is from the one before (the
+// first from the beginning), "120,2,2"; empty for none. Other readers pass such a field over.
+std::string ReplaceCarriageReturns(std::string& frame, std::size_t from);
+
 // Takes a stream of SSE bytes in pieces of any size, gives whole events. CR, LF and CRLF end lines.
-// An event without a data line is none (comments are how servers keep a connection alive).
+// An event without a data line is none (comments are how servers keep a connection alive). A field
+// "cr" gives the data the CRs back that could not be sent.
 class SseParser {
  public:
   // kPayloadTooLarge when one event exceeds 64 MiB.
@@ -75,6 +82,7 @@ class SseParser {
   bool at_start_ = true;
   bool after_cr_ = false;
   SseEvent current_;
+  std::string returns_;  // of the current event: where its data has CRs
   bool has_data_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include "http/client.h"
 #include "http/message.h"
 #include "http/parser.h"
+#include "http/websocket.h"
 
 namespace {
 
@@ -75,6 +76,34 @@ std::string Format(const std::vector<http::SseEvent>& events) {
   return text;
 }
 
+// What the messages are, and how it ends if it ends badly.
+std::string ReadMessages(std::string_view bytes, http::WebSocketParser::From from,
+                         std::size_t step) {
+  http::WebSocketParser parser(from, 1000);
+  std::string text;
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(step, bytes.size()))) {
+    const auto messages = parser.Feed(bytes.substr(0, step));
+    if (!messages) {
+      Expect(messages.error().number.value_or(0) >= 1002, "a refusal has its close code");
+      return text + " " + std::to_string(*messages.error().number);
+    }
+    for (const auto& message : *messages) {
+      Expect(message.payload.size() <= 1000, "no message is longer than it may be");
+      http::AppendWebSocketFrame(text, message.opcode, message.payload);
+    }
+  }
+  return text;
+}
+
+void CheckWebSocket(std::string_view bytes, std::size_t step) {
+  using From = http::WebSocketParser::From;
+  const std::string text = ReadMessages(bytes, From::kServer, step);
+  // What came before a refusal may come with it, when all comes at once.
+  const std::string whole = ReadMessages(bytes, From::kServer, bytes.size() + 1);
+  Expect(text.ends_with(whole), "messages are the same however they are split");
+  (void)ReadMessages(bytes, From::kClient, step);
+}
+
 void CheckTarget(std::string_view text) {
   const auto target = http::ParseTarget(text);
   if (!target) return;
@@ -101,6 +130,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
            "events are the same however they are split");
     Expect(Format(ReadEvents(Format(events), step)) == Format(events),
            "events come back from their own text");
+    CheckWebSocket(bytes, step);
   }
   CheckTarget(bytes.substr(0, bytes.find_first_of(" \r\n")));
   (void)http::Endpoint::Parse(std::string(bytes.substr(0, 200)));

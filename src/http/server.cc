@@ -47,12 +47,15 @@ struct Acceptor {
 
 void Adopt(const std::shared_ptr<ServerContext>& context, Transport transport, os::Fd fd) {
   const std::size_t limit = context->limits.connections;
-  if (context->sessions.size() >= limit + kRefusalsAtOnce) return;
-  const int on = 1;
+  const std::size_t open = context->sessions.size() + context->streams.size();
+  if (open >= limit + kRefusalsAtOnce) return;
   if (transport == Transport::kTcp) {
+    const int on = 1;
+    const auto lost = static_cast<unsigned>(context->limits.lost.count());
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &lost, sizeof lost);
   }
-  const bool refuse = context->sessions.size() >= limit;
+  const bool refuse = open >= limit;
   const auto protocol = ProtocolOf(fd.get());
   Socket socket(context->loop);
   ErrorCode error;
@@ -98,12 +101,16 @@ asio::awaitable<void> AcceptConnections(std::shared_ptr<ServerContext> context,
 
 class Server::Impl {
  public:
-  explicit Impl(ServerContext context)
-      : context_(std::make_shared<ServerContext>(std::move(context))) {}
+  explicit Impl(std::shared_ptr<ServerContext> context) : context_(std::move(context)) {
+    // It outlives what it calls: the streams are a part of it.
+    context_->streams.WhenOneLess([raw = context_.get()] { raw->CheckIdle(); });
+  }
 
   ~Impl() {
     StopListening();
+    context_->when_idle = nullptr;
     for (Session* session : context_->sessions) session->Abandon();
+    context_->streams.CloseAll();
   }
 
   void Listen(Listener listener) {
@@ -127,6 +134,12 @@ class Server::Impl {
     std::vector<std::shared_ptr<Session>> open;
     for (Session* session : context_->sessions) open.push_back(session->shared_from_this());
     for (const auto& session : open) session->Close();
+    context_->streams.CloseAll();
+  }
+
+  void WhenIdle(std::function<void()> action) {
+    context_->when_idle = std::move(action);
+    context_->CheckIdle();
   }
 
   const ServerContext& context() const { return *context_; }
@@ -138,11 +151,8 @@ class Server::Impl {
 
 Server::Server(asio::io_context& loop, os::Clock& clock, ServerLimits limits, Handler handler,
                ErrorFormatter format_error)
-    : impl_(std::make_shared<Impl>(ServerContext{.loop = loop,
-                                                 .clock = clock,
-                                                 .limits = limits,
-                                                 .handler = std::move(handler),
-                                                 .format_error = std::move(format_error)})) {}
+    : impl_(std::make_shared<Impl>(std::make_shared<ServerContext>(
+          loop, clock, limits, std::move(handler), std::move(format_error)))) {}
 Server::~Server() = default;
 
 Result<std::uint16_t> Server::ListenTcp(const std::string& address) {
@@ -160,7 +170,12 @@ Status Server::ListenUnix(const std::string& path) {
 
 void Server::StopListening() { impl_->StopListening(); }
 void Server::CloseConnections() { impl_->CloseConnections(); }
-std::size_t Server::open_connections() const { return impl_->context().sessions.size(); }
+std::size_t Server::open_connections() const {
+  return impl_->context().sessions.size() + open_streams();
+}
+std::size_t Server::open_streams() const { return impl_->context().streams.size(); }
+const ServerCounts& Server::counts() const { return impl_->context().streams.counts(); }
+void Server::WhenIdle(std::function<void()> action) { impl_->WhenIdle(std::move(action)); }
 std::size_t Server::active_exchanges() const { return impl_->context().active_exchanges; }
 
 }  // namespace vm0::http

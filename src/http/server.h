@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "http/message.h"
+#include "http/stream_source.h"
 #include "os/clock.h"
 
 namespace vm0::http {
@@ -29,12 +30,12 @@ class Exchange {
   // Calls `action` once when the peer goes away (or at once if it has); to wake a handler that
   // waits.
   virtual void OnPeerClosed(std::function<void()> action) = 0;
-  // The whole answer. Exactly once, instead of StartStream.
+  // The whole answer. Exactly once, instead of Stream.
   virtual asio::awaitable<void> Send(Response response) = 0;
-  // A chunked answer (HTTP/1.0: until close): status and headers now, then bytes as they come.
-  // Write returns false when the peer is gone. The stream ends when the handler returns.
-  virtual asio::awaitable<void> StartStream(Response head) = 0;
-  virtual asio::awaitable<bool> Write(std::string bytes) = 0;
+  // A long answer: status and headers, then what `source` gives. Takes the connection over when the
+  // handler returns, so that a waiting reader costs little, and closes it after the last piece.
+  // Chunked; HTTP/1.0: until close; status 101: the bytes as they are. Instead of Send.
+  virtual void Stream(Response head, std::unique_ptr<StreamSource> source) = 0;
 };
 
 using Handler = std::function<asio::awaitable<void>(Exchange&)>;
@@ -47,6 +48,14 @@ struct ServerLimits {
   Seconds request = Seconds{30};  // from a request's first byte to its last header; for the body
                                   // no 30 s without a byte
   Seconds write = Seconds{30};    // one write to a peer that does not read
+  Seconds silence = Seconds{15};  // until a stream that has nothing to say shows that it lives
+  Millis lost = Seconds{30};      // a peer that acknowledges nothing (TCP)
+};
+
+// What became of streams that did not end well.
+struct ServerCounts {
+  std::uint64_t stalled = 0;  // cut off: their peers did not read for `write`
+  std::uint64_t lost = 0;     // their peers fell silent
 };
 
 // Answers what could not be parsed: the server knows HTTP but not the shape of error bodies.
@@ -74,6 +83,10 @@ class Server {
   std::size_t open_connections() const;
   // Exchanges whose handler has not returned.
   std::size_t active_exchanges() const;
+  std::size_t open_streams() const;
+  const ServerCounts& counts() const;
+  // Calls `action` once, as soon as no exchange is under way and no stream has anything to write.
+  void WhenIdle(std::function<void()> action);
 
  private:
   class Impl;

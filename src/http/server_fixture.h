@@ -17,14 +17,69 @@
 
 namespace vm0::http {
 
+// What the streams below are made of: what a test puts in, cut where it likes.
+struct Script {
+  std::string text;
+  std::size_t given = 0;     // of the text
+  std::size_t piece = 1000;  // bytes at once
+  bool is_ended = false;     // nothing will be added
+  bool takes_back = true;
+  int taken_back = 0;
+  int alive = 0;  // sources that read it
+  std::string received;
+  StreamWaker* waker = nullptr;
+
+  void Add(std::string_view more) {
+    text += more;
+    if (waker != nullptr) waker->Wake();
+  }
+  void End() {
+    is_ended = true;
+    if (waker != nullptr) waker->Wake();
+  }
+};
+
+class ScriptSource final : public StreamSource {
+ public:
+  explicit ScriptSource(Script& script) : script_(script) { ++script_.alive; }
+  ~ScriptSource() override {
+    --script_.alive;
+    script_.waker = nullptr;
+  }
+  void Begin(StreamWaker& waker) override { script_.waker = &waker; }
+  StreamPiece Next() override {
+    if (std::string_view(script_.text).substr(script_.given).starts_with("throw"))
+      throw std::runtime_error("broken on purpose");
+    const std::size_t rest = owed_ > 0 ? owed_ : script_.piece;
+    owed_ = 0;
+    auto bytes = std::make_shared<std::string>(script_.text.substr(script_.given, rest));
+    before_ = script_.given;
+    script_.given += bytes->size();
+    return {bytes, 0, script_.is_ended && script_.given == script_.text.size()};
+  }
+  bool TakeBack(std::size_t taken) override {
+    if (!script_.takes_back) return false;
+    ++script_.taken_back;
+    owed_ = script_.given - before_ - taken;
+    script_.given = before_ + taken;
+    return true;
+  }
+  StreamPiece OnSilence() override { return {std::make_shared<std::string>("(alive)"), 0, false}; }
+  void Receive(std::string_view bytes) override { script_.received += bytes; }
+
+ private:
+  Script& script_;
+  std::size_t before_ = 0;
+  std::size_t owed_ = 0;
+};
+
 // For tests: what the routes below have seen.
 struct Seen {
   std::vector<std::string> requests;
   int waiting = 0;
   int woken = 0;
-  int write_failed = 0;
-  std::size_t flooded = 0;
   asio::steady_timer* held = nullptr;
+  Script script;
 };
 
 inline asio::awaitable<void> WaitForPeer(Exchange& exchange, Seen& seen) {
@@ -42,40 +97,20 @@ inline asio::awaitable<void> WaitForPeer(Exchange& exchange, Seen& seen) {
   co_await exchange.Send(std::move(response));
 }
 
-enum class Length { kShort, kEndless };
-
-inline asio::awaitable<void> Stream(Exchange& exchange, Seen& seen, Length length) {
-  const bool flood = length == Length::kEndless;
-  Response head;
-  head.headers.Set("Content-Type", "text/event-stream");
-  co_await exchange.StartStream(std::move(head));
-  for (int i = 0; flood || i < 3; ++i) {
-    std::string piece = flood ? std::string(1 << 20, 'x') : std::to_string(i);
-    if (i == 1 && !flood) piece = "";  // must not end the stream
-    seen.flooded += piece.size();
-    const bool written = co_await exchange.Write(std::move(piece));
-    if (!written) {
-      ++seen.write_failed;
-      co_return;
-    }
-  }
-}
-
 inline asio::awaitable<void> Route(Exchange& exchange, Seen& seen) {
   const Request& request = exchange.request();
   seen.requests.push_back(request.method + " " + request.target);
   if (request.target == "/wait") {
     co_await WaitForPeer(exchange, seen);
-  } else if (request.target == "/stream" || request.target == "/flood") {
-    const auto length = request.target == "/flood" ? Length::kEndless : Length::kShort;
-    co_await Stream(exchange, seen, length);
-  } else if (request.target == "/throw") {
-    throw std::runtime_error("broken on purpose");
-  } else if (request.target == "/throw-late") {
+  } else if (request.target == "/stream") {
     Response head;
-    co_await exchange.StartStream(std::move(head));
-    std::string piece = "begun";
-    (void)co_await exchange.Write(std::move(piece));
+    head.headers.Set("Content-Type", "text/event-stream");
+    exchange.Stream(std::move(head), std::make_unique<ScriptSource>(seen.script));
+  } else if (request.target == "/upgrade") {
+    Response head{.status = 101, .headers = {}, .body = ""};
+    head.headers.Set("Upgrade", "test");
+    exchange.Stream(std::move(head), std::make_unique<ScriptSource>(seen.script));
+  } else if (request.target == "/throw") {
     throw std::runtime_error("broken on purpose");
   } else if (request.target != "/silent") {
     Response response{.status = request.target == "/204" ? 204 : 200, .headers = {}, .body = ""};

@@ -169,19 +169,6 @@ TEST_F(ServerTest, AWaitingHandlerIsNotTimedOut) {
   EXPECT_THAT(peer.ReadResponse(), EndsWith("waited"));
 }
 
-TEST_F(ServerTest, EndsAStreamWhosePeerReadsNoMore) {
-  RawPeer peer = Connect();
-  peer.Send("GET /flood HTTP/1.1\r\nHost: x\r\n\r\n");
-  std::size_t flooded = 0;
-  RunUntil(loop_, [&] { return flooded == std::exchange(flooded, seen_->flooded) && flooded > 0; });
-  clock_.Advance(Seconds(29));
-  Settle();
-  EXPECT_EQ(seen_->write_failed, 0);
-  clock_.Advance(Seconds(1));
-  RunUntil(loop_, [&] { return seen_->write_failed == 1; });
-  RunUntil(loop_, [&] { return server_->open_connections() == 0; });
-}
-
 TEST_F(ServerTest, RefusesConnectionsAboveTheLimit) {
   Start({.connections = 2});
   RawPeer first = Connect();

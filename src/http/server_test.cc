@@ -82,7 +82,6 @@ TEST_F(ServerTest, ClosesAfterHttp10UnlessAskedToKeep) {
   EXPECT_THAT(peer.ReadResponse(), HasSubstr("Connection: keep-alive\r\n"));
   peer.Send("GET /b HTTP/1.0\r\n\r\n");
   EXPECT_THAT(peer.ReadToEnd(), EndsWith("GET /b "));
-  EXPECT_THAT(Ask("GET /stream HTTP/1.0\r\n\r\n"), EndsWith("\r\n\r\n02"));
 }
 
 TEST_F(ServerTest, SendsNoBodyToHeadAndWith204) {
@@ -148,32 +147,6 @@ TEST_F(ServerTest, LosesNoPipelinedRequestWhileAHandlerWaits) {
   RunUntil(loop_, [&] { return seen_->woken == 1; });
 }
 
-TEST_F(ServerTest, StreamsChunksAndKeepsTheConnection) {
-  RawPeer peer = Connect();
-  peer.Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_THAT(peer.ReadUntil("\r\n\r\n"), HasSubstr("Transfer-Encoding: chunked\r\n"));
-  EXPECT_EQ(peer.ReadUntil("0\r\n\r\n"), "1\r\n0\r\n1\r\n2\r\n0\r\n\r\n");
-  peer.Send("GET /next HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_THAT(peer.ReadResponse(), EndsWith("GET /next "));
-}
-
-TEST_F(ServerTest, EndsAStreamWhosePeerHasGone) {
-  RawPeer peer = Connect();
-  peer.Send("GET /flood HTTP/1.1\r\nHost: x\r\n\r\n");
-  peer.ReadBytes(5'000'000);
-  peer.Close();
-  RunUntil(loop_, [&] { return seen_->write_failed == 1; });
-}
-
-TEST_F(ServerTest, AFastStreamLetsOthersRun) {
-  RawPeer stream = RawPeer::Tcp(loop_, port_);
-  RawPeer other = Connect();
-  stream.Send("GET /flood HTTP/1.1\r\nHost: x\r\n\r\n");
-  other.Send("GET /other HTTP/1.1\r\nHost: x\r\n\r\n");
-  stream.ReadBytes(10'000'000);
-  EXPECT_THAT(other.ReadResponse(), EndsWith("GET /other "));
-}
-
 TEST_F(ServerTest, AnswersAFailedHandlerWith500AndLogsIt) {
   std::ostringstream log;
   auto* const before = std::clog.rdbuf(log.rdbuf());
@@ -181,9 +154,7 @@ TEST_F(ServerTest, AnswersAFailedHandlerWith500AndLogsIt) {
   peer.Send("GET /throw HTTP/1.1\r\nHost: x\r\n\r\nGET /silent HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(peer.ReadResponse(), StartsWith("HTTP/1.1 500 "));
   EXPECT_THAT(peer.ReadResponse(), StartsWith("HTTP/1.1 500 "));
-  const auto late = Ask("GET /throw-late HTTP/1.1\r\nHost: x\r\n\r\n");
   std::clog.rdbuf(before);
-  EXPECT_THAT(late, EndsWith("5\r\nbegun\r\n")) << "must not look whole";
   EXPECT_THAT(log.str(), HasSubstr("GET /throw: broken on purpose\n"));
   EXPECT_THAT(log.str(), HasSubstr("GET /silent: the handler did not answer\n"));
 }
@@ -263,8 +234,10 @@ TEST_F(ServerTest, MayBeDestroyedWithExchangesUnderWay) {
   RawPeer stalled = Connect();
   half.Send("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf");
   waiting.Send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
-  stalled.Send("GET /flood HTTP/1.1\r\nHost: x\r\n\r\n");
-  RunUntil(loop_, [&] { return seen_->waiting == 1 && seen_->flooded > 0; });
+  seen_->script.text = std::string(20 << 20, 'x');
+  seen_->script.piece = 1 << 20;
+  stalled.Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  RunUntil(loop_, [&] { return seen_->waiting == 1 && seen_->script.given > 0; });
   Settle();
   server_.reset();
   Settle();

@@ -2,7 +2,6 @@
 #include "http/session.h"
 
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -14,6 +13,8 @@
 #include <utility>
 
 #include "http/parser.h"
+#include "http/stream.h"
+#include "http/wire.h"
 
 namespace vm0::http {
 namespace {
@@ -21,10 +22,8 @@ namespace {
 // How long a peer that was refused may go on sending before it is cut off. Closing at once would
 // reset the connection and could take our answer from it.
 constexpr Seconds kLinger{2};
-// A stream to a fast reader lets others run after so many bytes.
+// A fast reader of long answers lets others run after so many bytes.
 constexpr std::size_t kYieldAfter = 256 << 10;
-
-bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 }  // namespace
 
@@ -66,6 +65,16 @@ void Session::Abandon() {
   timer_.Cancel();
   timer_at_.reset();
   deadline_.reset();
+}
+
+void ServerContext::EndExchange() {
+  --active_exchanges;
+  CheckIdle();
+}
+
+void ServerContext::CheckIdle() {
+  if (active_exchanges > 0 || streams.active() > 0 || !when_idle) return;
+  asio::post(loop, std::exchange(when_idle, nullptr));
 }
 
 // --- Reading ---
@@ -149,7 +158,6 @@ asio::awaitable<bool> Session::RunHandler() {
   } catch (const std::exception& exception) {
     problem = exception.what();
   }
-  --context_->active_exchanges;
   in_handler_ = false;
   on_peer_closed_.clear();
   if (watching_ && socket_.is_open()) {
@@ -158,21 +166,19 @@ asio::awaitable<bool> Session::RunHandler() {
   }
   const bool again = co_await FinishAnswer(std::move(problem));
   request_ = {};
+  context_->EndExchange();
   co_return again;
 }
 
 asio::awaitable<bool> Session::FinishAnswer(std::optional<std::string> problem) {
   if (problem) {
     std::clog << "http: " << request_.method << ' ' << request_.target << ": " << *problem << '\n';
-    // A stream that ends in the middle must not look whole: no last chunk.
     if (answer_ != Answer::kNone) co_return false;
     auto response =
         context_->format_error({Code::kInternal, "internal error; see the server's log"});
     co_await Send(std::move(response));
   }
-  if (answer_ == Answer::kStreaming && framing_ == Framing::kChunked && !peer_closed_) {
-    (void)co_await WriteParts({"0\r\n\r\n", "", ""});
-  }
+  if (answer_ == Answer::kStreaming) co_return co_await BeginStream();
   co_return keep_alive_ && !peer_closed_ && socket_.is_open();
 }
 
@@ -219,52 +225,42 @@ asio::awaitable<void> Session::Send(Response response) {
   (void)co_await WriteParts({head, body, ""});
 }
 
-asio::awaitable<void> Session::StartStream(Response head) {
+void Session::Stream(Response head, std::unique_ptr<StreamSource> source) {
   if (answer_ != Answer::kNone) throw std::logic_error("a request is answered once");
   answer_ = Answer::kStreaming;
-  framing_ = http_1_0_ ? Framing::kUntilClose : Framing::kChunked;
-  if (http_1_0_) keep_alive_ = false;
-  const std::string bytes = FormatResponseHead(
-      {.status = head.status, .framing = framing_, .connection = ConnectionField()}, head.headers);
-  if (request_.method == "HEAD") framing_ = Framing::kNone;
-  (void)co_await WriteParts({bytes, "", ""});
+  stream_head_ = std::move(head);
+  stream_source_ = std::move(source);
 }
 
-asio::awaitable<bool> Session::Write(std::string bytes) {
-  if (answer_ != Answer::kStreaming) throw std::logic_error("StartStream comes before Write");
-  if (framing_ == Framing::kNone || peer_closed_) co_return false;
-  if (bytes.empty()) co_return true;  // an empty chunk would be the end
-  if (framing_ == Framing::kUntilClose) co_return co_await WriteParts({bytes, "", ""});
-  const std::string size = FormatChunkSize(bytes.size());
-  co_return co_await WriteParts({size, bytes, "\r\n"});
-}
-
-std::optional<std::size_t> Session::SendSome(Parts& parts) {
-  if (!socket_.is_open()) return std::nullopt;
-  std::array<iovec, std::tuple_size_v<Parts>> vectors{};
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    vectors[i] = {const_cast<char*>(parts[i].data()), parts[i].size()};
+asio::awaitable<bool> Session::BeginStream() {
+  const bool is_head = request_.method == "HEAD";
+  const bool is_upgrade = stream_head_->status == 101;
+  const Framing framing = http_1_0_ || is_upgrade ? Framing::kUntilClose : Framing::kChunked;
+  if (!is_head || http_1_0_) keep_alive_ = false;
+  std::string head = FormatResponseHead(
+      {.status = stream_head_->status,
+       .framing = framing,
+       .connection = is_upgrade ? std::string_view("Upgrade") : ConnectionField()},
+      stream_head_->headers);
+  stream_head_.reset();
+  auto source = std::exchange(stream_source_, nullptr);
+  if (is_head) {
+    (void)co_await WriteParts({head, "", ""});
+    co_return keep_alive_ && !peer_closed_ && socket_.is_open();
   }
-  msghdr message{};
-  message.msg_iov = vectors.data();
-  message.msg_iovlen = vectors.size();
-  const auto count = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (count < 0) return WouldBlock(errno) ? std::optional<std::size_t>(0) : std::nullopt;
-  auto rest = static_cast<std::size_t>(count);
-  for (auto& part : parts) {
-    const auto taken = std::min(rest, part.size());
-    part.remove_prefix(taken);
-    rest -= taken;
-  }
-  return static_cast<std::size_t>(count);
+  if (peer_closed_ || !socket_.is_open()) co_return false;
+  const auto stream =
+      std::make_shared<http::Stream>(context_, std::move(socket_), std::move(source));
+  stream->Begin(std::move(head), framing, input_);
+  co_return false;
 }
 
-asio::awaitable<bool> Session::WriteParts(Parts parts) {
+asio::awaitable<bool> Session::WriteParts(http::WriteParts parts) {
   const auto pending = [&parts] {
     return std::ranges::any_of(parts, [](std::string_view part) { return !part.empty(); });
   };
   while (pending()) {
-    const auto count = SendSome(parts);
+    const auto count = socket_.is_open() ? SendSome(socket_.native_handle(), parts) : std::nullopt;
     if (!count) {
       TellPeerClosed();
       co_return false;

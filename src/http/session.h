@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <memory>
 #include <optional>
@@ -11,7 +10,8 @@
 #include <vector>
 
 #include "http/server.h"
-#include "http/wire.h"
+#include "http/socket_write.h"
+#include "http/streams.h"
 #include "os/clock.h"
 
 namespace vm0::http {
@@ -21,6 +21,9 @@ class Session;
 
 // What the connections of one server share.
 struct ServerContext {
+  ServerContext(asio::io_context& l, os::Clock& c, ServerLimits li, Handler h, ErrorFormatter f)
+      : loop(l), clock(c), limits(li), handler(std::move(h)), format_error(std::move(f)) {}
+
   asio::io_context& loop;
   os::Clock& clock;
   ServerLimits limits;
@@ -29,8 +32,14 @@ struct ServerContext {
   // Those that live; each puts itself in and takes itself out.
   std::unordered_set<Session*> sessions = {};
   std::size_t active_exchanges = 0;
+  Streams streams = Streams(loop, clock, limits);
+  std::function<void()> when_idle = nullptr;
   // Where bytes are received: idle connections need no buffer of their own.
   std::string receive_buffer = std::string(64 << 10, '\0');
+
+  void EndExchange();
+  // Calls when_idle if nothing is under way.
+  void CheckIdle();
 };
 
 // One connection of a server. Held by its coroutine.
@@ -55,12 +64,10 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   bool peer_closed() const override;
   void OnPeerClosed(std::function<void()> action) override;
   asio::awaitable<void> Send(Response response) override;
-  asio::awaitable<void> StartStream(Response head) override;
-  asio::awaitable<bool> Write(std::string bytes) override;
+  void Stream(Response head, std::unique_ptr<StreamSource> source) override;
 
  private:
   enum class Answer { kNone, kSent, kStreaming };
-  using Parts = std::array<std::string_view, 3>;
 
   // True when request_ holds one; false when the connection has ended.
   asio::awaitable<Result<bool>> ReadRequest();
@@ -69,12 +76,12 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   // True when the connection may carry another request.
   asio::awaitable<bool> RunHandler();
   asio::awaitable<bool> FinishAnswer(std::optional<std::string> problem);
+  // Writes the stream's head; the connection becomes its, unless the request is a HEAD.
+  asio::awaitable<bool> BeginStream();
   asio::awaitable<void> AnswerError(Error error);
   asio::awaitable<void> Linger();
   // All parts, in one system call where the socket takes them.
-  asio::awaitable<bool> WriteParts(Parts parts);
-  // What the socket takes of the parts now, which is removed from them; nullopt when it is broken.
-  std::optional<std::size_t> SendSome(Parts& parts);
+  asio::awaitable<bool> WriteParts(http::WriteParts parts);
   asio::awaitable<bool> WaitFor(Socket::wait_type what);
 
   std::string_view ConnectionField() const;
@@ -101,7 +108,8 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   bool keep_alive_ = false;
   bool in_handler_ = false;
   Answer answer_ = Answer::kNone;
-  Framing framing_ = Framing::kLength;
+  std::optional<Response> stream_head_;
+  std::unique_ptr<StreamSource> stream_source_;
   bool watching_ = false;
   bool peer_closed_ = false;  // or broken: nothing more can be written
   std::vector<std::function<void()>> on_peer_closed_;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/text.h"
 #include "http/message.h"
 
 namespace vm0::http {
@@ -16,7 +17,31 @@ void AppendField(std::string& out, std::string_view name, std::string_view value
   out += '\n';
 }
 
+// What can't be right is passed over.
+void RestoreCarriageReturns(std::string& data, std::string_view distances) {
+  std::size_t at = 0;
+  for (const std::string_view distance : Split(distances, ',')) {
+    const auto number = ParseInt(distance);
+    if (!number || *number < 0 || static_cast<std::size_t>(*number) >= data.size()) return;
+    at += static_cast<std::size_t>(*number);
+    if (at >= data.size() || data[at] != ' ') return;
+    data[at] = '\r';
+  }
+}
+
 }  // namespace
+
+std::string ReplaceCarriageReturns(std::string& frame, std::size_t from) {
+  std::string distances;
+  std::size_t before = from;
+  for (auto at = frame.find('\r', from); at != std::string::npos; at = frame.find('\r', at)) {
+    frame[at] = ' ';
+    if (!distances.empty()) distances += ',';
+    distances += std::to_string(at - before);
+    before = at;
+  }
+  return distances;
+}
 
 std::string FormatSse(const SseEvent& event) {
   std::string out;
@@ -40,6 +65,8 @@ void SseParser::TakeField(std::string_view name, std::string_view value) {
     if (has_data_) current_.data += '\n';
     current_.data += value;
     has_data_ = true;
+  } else if (name == "cr") {
+    returns_ = value;
   } else if (name == "event") {
     current_.event = value;
   } else if (name == "id" && !value.contains('\0')) {
@@ -51,8 +78,10 @@ void SseParser::TakeLine(std::string_view line, std::vector<SseEvent>& events) {
   if (at_start_ && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
   at_start_ = false;
   if (line.empty()) {
+    if (!returns_.empty()) RestoreCarriageReturns(current_.data, returns_);
     if (has_data_) events.push_back(std::move(current_));
     current_ = {};
+    returns_.clear();
     has_data_ = false;
     return;
   }
@@ -70,7 +99,7 @@ Result<std::vector<SseEvent>> SseParser::Feed(std::string_view bytes) {
     after_cr_ = false;
     const auto end = bytes.find_first_of("\r\n");
     const auto piece = bytes.substr(0, end);
-    if (line_.size() + piece.size() + current_.data.size() > kEventLimit) {
+    if (line_.size() + piece.size() + current_.data.size() + returns_.size() > kEventLimit) {
       return Fail(Code::kPayloadTooLarge, "server-sent event: larger than 64 MiB");
     }
     if (end == std::string_view::npos) {

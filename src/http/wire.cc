@@ -58,6 +58,7 @@ std::string FormatRequestHead(const Request& request, std::string_view base_path
   for (const auto& [name, value] : request.headers.all()) {
     if (!FramesTheMessage(name)) AppendField(out, name, value);
   }
+  if (request.headers.Find("Upgrade")) AppendField(out, "Connection", "Upgrade");
   const bool bodiless = request.method == "GET" || request.method == "HEAD";
   if (!bodiless || !request.body.empty()) {
     AppendField(out, "Content-Length", std::to_string(request.body.size()));

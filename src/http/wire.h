@@ -24,7 +24,8 @@ struct ResponseHead {
 // `headers` are left out. Control characters in values are dropped.
 std::string FormatResponseHead(const ResponseHead& head, const Headers& headers);
 
-// Request line and fields up to the empty line, with Host unless the request has one.
+// Request line and fields up to the empty line, with Host unless the request has one, and with
+// "Connection: Upgrade" if it has a field Upgrade.
 std::string FormatRequestHead(const Request& request, std::string_view base_path,
                               std::string_view host);
 

@@ -7,13 +7,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "event/record.h"
 #include "http/server.h"
-#include "os/condition.h"
 
 namespace vm0::supervisor {
 
@@ -23,10 +23,7 @@ namespace asio = boost::asio;
 class TestApi {
  public:
   TestApi(asio::io_context& loop, os::Clock& clock, std::string socket)
-      : clock_(clock),
-        loop_(loop),
-        socket_(std::move(socket)),
-        control_changed_(loop.get_executor()) {}
+      : clock_(clock), loop_(loop), socket_(std::move(socket)) {}
 
   void Listen() {
     server_ = std::make_unique<http::Server>(
@@ -47,7 +44,7 @@ class TestApi {
 
   void SendControl(std::string event) {
     control_events_.push_back(std::move(event));
-    control_changed_.Notify();
+    for (http::StreamWaker* waker : control_wakers_) waker->Wake();
   }
 
   static http::Response Refusal(int status, std::string_view code, std::int64_t number) {
@@ -104,7 +101,7 @@ class TestApi {
     token = request.headers.Find("Authorization").value_or("");
     std::optional<http::Response> instead;
     if (intercept) instead = intercept(name);
-    if (!instead && name == "control") co_return co_await Control(exchange);
+    if (!instead && name == "control") co_return Control(exchange);
     http::Response response = instead ? std::move(*instead) : Respond(name, request.body);
     co_await exchange.Send(std::move(response));
   }
@@ -146,20 +143,33 @@ class TestApi {
     return Answer(200, {{"ok", true}, {"status", message->at("status")}});
   }
 
-  asio::awaitable<void> Control(http::Exchange& exchange) {
+  // The control stream: what was said so far, and what will be.
+  class ControlSource final : public http::StreamSource {
+   public:
+    explicit ControlSource(TestApi& api) : api_(api) { ++api_.control_open; }
+    ~ControlSource() override { api_.control_wakers_.erase(waker_); }
+    void Begin(http::StreamWaker& waker) override {
+      waker_ = &waker;
+      api_.control_wakers_.insert(waker_);
+    }
+    http::StreamPiece Next() override {
+      if (sent_ == api_.control_events_.size()) return {};
+      std::string frame = "event: " + api_.control_events_[sent_++] + "\ndata: {}\n\n";
+      return {std::make_shared<const std::string>(std::move(frame)), 0, false};
+    }
+    bool TakeBack(std::size_t) override { return false; }
+    http::StreamPiece OnSilence() override { return {}; }
+
+   private:
+    TestApi& api_;
+    http::StreamWaker* waker_ = nullptr;
+    std::size_t sent_ = 0;
+  };
+
+  void Control(http::Exchange& exchange) {
     http::Response head;
     head.headers.Set("Content-Type", "text/event-stream");
-    co_await exchange.StartStream(std::move(head));
-    ++control_open;
-    exchange.OnPeerClosed([this] { control_changed_.Notify(); });
-    for (std::size_t sent = 0; !exchange.peer_closed();) {
-      if (sent == control_events_.size()) {
-        co_await control_changed_.Wait();
-        continue;
-      }
-      std::string frame = "event: " + control_events_[sent++] + "\ndata: {}\n\n";
-      if (!co_await exchange.Write(std::move(frame))) break;
-    }
+    exchange.Stream(std::move(head), std::make_unique<ControlSource>(*this));
   }
 
   std::int64_t last() const { return static_cast<std::int64_t>(records.size()); }
@@ -167,10 +177,10 @@ class TestApi {
   os::Clock& clock_;
   asio::io_context& loop_;
   std::string socket_;
+  std::vector<std::string> control_events_;
+  std::set<http::StreamWaker*> control_wakers_;
   std::unique_ptr<http::Server> server_;
   std::vector<std::unique_ptr<http::Server>> closed_;
-  std::vector<std::string> control_events_;
-  os::Condition control_changed_;
 };
 
 }  // namespace vm0::supervisor

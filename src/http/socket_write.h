@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+namespace vm0::http {
+
+using WriteParts = std::array<std::string_view, 3>;
+
+// Whether an errno of send or recv means: not now.
+bool WouldBlock(int error);
+
+// Writes what the socket takes of the parts now, in one system call, and removes it from them.
+// nullopt, with errno, when the connection is broken.
+std::optional<std::size_t> SendSome(int fd, WriteParts& parts);
+
+}  // namespace vm0::http
