@@ -8,7 +8,7 @@ namespace vm0::cli {
 namespace {
 
 constexpr int kPageLimit = 1000;
-constexpr int kWaitSeconds = 30;
+constexpr int kWorthAWord = 3;
 
 bool IsOutage(const Error& error) {
   switch (error.code) {
@@ -44,46 +44,81 @@ Status KeepNewEvents(client::EventPage& page, std::int64_t cursor) {
 }
 
 EventStream::EventStream(Session& session, std::string run_id, std::int64_t since,
-                         PollOptions options)
+                         FetchOptions options)
     : session_(session),
       run_id_(std::move(run_id)),
       cursor_(since),
       options_(options),
+      choice_(options.transport, session.clock().Now()),
       idle_pause_(options.interval, options.interval_max),
-      outage_pause_(Millis(100), Seconds(2)) {}
+      outage_pause_(Millis(100), Seconds(2)) {
+  UseTransport();
+}
 
-asio::awaitable<Result<client::EventPage>> EventStream::Fetch(int limit, int wait_seconds) {
-  auto page =
-      co_await session_.connection().events().GetEvents(run_id_, cursor_, limit, wait_seconds);
-  if (!page) co_return Fail(std::move(page).error());
-  VM0_CO_TRY(KeepNewEvents(*page, cursor_));
-  if (!page->events.empty()) cursor_ = page->events.back().sequence;
-  co_return std::move(*page);
+void EventStream::UseTransport() {
+  reader_ = client::MakeEventReader(choice_.current(), session_.connection().events(),
+                                    session_.clock(), run_id_);
+}
+
+Status EventStream::Take(client::EventPage& page) {
+  VM0_TRY(KeepNewEvents(page, cursor_));
+  if (!page.events.empty()) cursor_ = page.events.back().sequence;
+  return {};
 }
 
 asio::awaitable<Result<client::EventPage>> EventStream::Read(std::int64_t limit) {
-  return Fetch(static_cast<int>(std::min<std::int64_t>(limit, kPageLimit)), 0);
+  const auto count = static_cast<int>(std::min<std::int64_t>(limit, kPageLimit));
+  auto page = co_await session_.connection().events().GetEvents(run_id_, cursor_, count, 0);
+  if (!page) co_return Fail(std::move(page).error());
+  VM0_CO_TRY(Take(*page));
+  co_return std::move(*page);
 }
 
 asio::awaitable<Result<client::EventPage>> EventStream::Follow() {
   for (;;) {
-    auto page = co_await Fetch(kPageLimit, options_.long_poll ? kWaitSeconds : 0);
+    auto page = co_await reader_->Next(cursor_);
     if (!page && !IsOutage(page.error())) co_return Fail(std::move(page).error());
     if (!page) {
       auto error = page.error();
-      co_await WaitOut(std::move(error));
+      co_await Overcome(std::move(error));
       continue;
     }
-    EndOutage();
-    if (!page->events.empty()) idle_pause_.Reset();
+    VM0_CO_TRY(Take(*page));
+    Note(*page);
     if (!page->events.empty() || HasEnded(*page)) co_return std::move(*page);
-    if (!options_.long_poll) co_await os::Sleep(session_.clock(), idle_pause_.Next());
+    if (choice_.current() == client::Transport::kPoll)
+      co_await os::Sleep(session_.clock(), idle_pause_.Next());
   }
 }
 
-asio::awaitable<void> EventStream::WaitOut(Error error) {
-  // One failure is a server that restarts: not worth a word.
-  if (++failures_ == 2) session_.output().SayDim("Lost the server, trying again: " + error.message);
+void EventStream::Note(const client::EventPage& page) {
+  using News = TransportChoice::News;
+  const MonoTime now = session_.clock().Now();
+  EndOutage();
+  if (!page.events.empty()) idle_pause_.Reset();
+  const bool is_proved = choice_.Succeeded(page.events.empty() ? News::kNone : News::kEvents, now);
+  if (is_proved && options_.verbose) {
+    session_.output().SayDim("Events come by " + std::string(NameOf(choice_.current())) +
+                             " now; before: " + reason_);
+  }
+  if (!HasEnded(page) && choice_.TryBetter(now)) UseTransport();
+}
+
+asio::awaitable<void> EventStream::Overcome(Error error) {
+  const auto before = choice_.current();
+  const bool is_trial = choice_.Failed(error.code, session_.clock().Now());
+  if (choice_.current() != before) UseTransport();
+  if (is_trial) {
+    reason_ = std::string(NameOf(before)) + ": " + error.message;
+    co_return;
+  }
+  co_await WaitOut(error);
+}
+
+asio::awaitable<void> EventStream::WaitOut(const Error& error) {
+  // A few failures are a server that restarts, or a transport that does not pass: not worth a word.
+  if (++failures_ == kWorthAWord)
+    session_.output().SayDim("Lost the server, trying again: " + error.message);
   if (error.code == Code::kUnreachable) {
     const Status recovered = co_await session_.connection().Recover();
     if (recovered) co_return;
@@ -92,7 +127,7 @@ asio::awaitable<void> EventStream::WaitOut(Error error) {
 }
 
 void EventStream::EndOutage() {
-  if (std::exchange(failures_, 0) >= 2) session_.output().SayDim("The server is back");
+  if (std::exchange(failures_, 0) >= kWorthAWord) session_.output().SayDim("The server is back");
   outage_pause_.Reset();
 }
 

@@ -3,12 +3,14 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "cli/poll_pause.h"
 #include "cli/run_options.h"
 #include "cli/session.h"
-#include "client/user_client.h"
+#include "cli/transport_choice.h"
+#include "client/event_reader.h"
 
 namespace vm0::cli {
 
@@ -17,11 +19,11 @@ namespace vm0::cli {
 // were the whole truth. kInternal for an empty page of a server that says it has more.
 Status KeepNewEvents(client::EventPage& page, std::int64_t cursor);
 
-// The events of a run, page by page, each once and in order, across restarts of the server and lost
-// connections. Owns the one thing that must not be lost: the cursor.
+// The events of a run, page by page, each once and in order, across restarts of the server, lost
+// connections and changes of the transport. Owns the one thing that must not be lost: the cursor.
 class EventStream {
  public:
-  EventStream(Session& session, std::string run_id, std::int64_t since, PollOptions options);
+  EventStream(Session& session, std::string run_id, std::int64_t since, FetchOptions options);
 
   // The next page as it is now, perhaps empty; at most `limit` events.
   asio::awaitable<Result<client::EventPage>> Read(std::int64_t limit);
@@ -32,14 +34,22 @@ class EventStream {
   std::int64_t cursor() const { return cursor_; }
 
  private:
-  asio::awaitable<Result<client::EventPage>> Fetch(int limit, int wait_seconds);
-  asio::awaitable<void> WaitOut(Error error);
+  // Takes what is new of a page.
+  Status Take(client::EventPage& page);
+  void UseTransport();
+  // What follows a page, and a failure.
+  void Note(const client::EventPage& page);
+  asio::awaitable<void> Overcome(Error error);
+  asio::awaitable<void> WaitOut(const Error& error);
   void EndOutage();
 
   Session& session_;
   std::string run_id_;
   std::int64_t cursor_;
-  PollOptions options_;
+  FetchOptions options_;
+  TransportChoice choice_;
+  std::unique_ptr<client::EventReader> reader_;
+  std::string reason_;  // of the last failure
   PollPause idle_pause_;
   PollPause outage_pause_;
   int failures_ = 0;  // in a row

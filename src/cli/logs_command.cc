@@ -23,7 +23,7 @@ struct LogsOptions {
   std::int64_t limit = std::numeric_limits<std::int64_t>::max();
   Selection selection = Selection::kAll;
   ShowOptions show;
-  PollOptions poll;
+  FetchOptions fetch;
 };
 
 asio::awaitable<void> LeaveOnCtrlC(Session& session) {
@@ -51,7 +51,7 @@ int ReportFailure(Output& output, const LogsOptions& options, const Error& error
 
 asio::awaitable<int> Show(Session& session, LogsOptions options) {
   Output& output = session.output();
-  EventStream stream(session, options.run_id, options.since, options.poll);
+  EventStream stream(session, options.run_id, options.since, options.fetch);
   RunOutput shown(output, options.show, Text::kWhole, options.selection);
   for (bool is_end = false; !is_end;) {
     const auto left = options.limit - shown.shown();
@@ -78,7 +78,7 @@ struct LogsArguments {
   bool system = false;
   bool network = false;
   ShowArguments show;
-  PollArguments poll;
+  FetchArguments fetch;
 
   void Declare(ArgumentParser& parser) {
     parser.Positional("run", run_id, Need::kRequired, "The run's id");
@@ -93,7 +93,7 @@ struct LogsArguments {
     parser.Flag("--raw", show.raw, "The agent's stdout, byte for byte");
     parser.Exclusive({"--full", "--json", "--raw"});
     parser.Flag("-v,--verbose", show.verbose, "Show the time between events");
-    poll.Declare(parser);
+    fetch.Declare(parser);
   }
   Selection Selected() const {
     if (system) return Selection::kSystem;
@@ -108,14 +108,15 @@ int LogsCommand(Context& context) {
   ArgumentParser parser("logs", "Show the events of a run");
   arguments.Declare(parser);
   if (const auto exit_code = ParseArguments(parser, "logs", context)) return *exit_code;
-  const auto poll = arguments.poll.Read(context.environment);
-  if (!poll) return ReportUsage(context.output, "logs", poll.error().message);
+  auto fetch = arguments.fetch.Read(context.environment);
+  if (!fetch) return ReportUsage(context.output, "logs", fetch.error().message);
+  fetch->verbose = arguments.show.verbose;
   LogsOptions options{.run_id = arguments.run_id,
                       .follow = arguments.follow,
                       .since = arguments.since.value_or(0),
                       .selection = arguments.Selected(),
                       .show = arguments.show.Read(),
-                      .poll = *poll};
+                      .fetch = *fetch};
   if (arguments.limit) options.limit = *arguments.limit;
   return Session::Run(context, [&options](Session& session) {
     asio::co_spawn(session.loop(), LeaveOnCtrlC(session), asio::detached);

@@ -105,7 +105,7 @@ asio::awaitable<Status> RunSession::Create(RunRequest request) {
 }
 
 asio::awaitable<int> RunSession::Follow() {
-  EventStream stream(session_, run_id_, 0, options_.poll);
+  EventStream stream(session_, run_id_, 0, options_.fetch);
   RunOutput shown(output_, options_.show, options_.partial ? Text::kPieces : Text::kWhole,
                   Selection::kAll);
   asio::co_spawn(session_.loop(), SayWaiting(), asio::detached);

@@ -41,6 +41,30 @@ Result<std::string> OneOf(const std::optional<std::string>& value, const std::st
               option + " must be one of " + Join(allowed, ", ") + ", not \"" + *value + "\"");
 }
 
+Result<std::optional<client::Transport>> ReadTransport(const std::optional<std::string>& option,
+                                                       const Environment& environment) {
+  const auto name = option ? option : environment.FindNonEmpty("VM0_TRANSPORT");
+  if (!name) return std::nullopt;
+  const auto transport = client::FindTransport(*name);
+  if (transport) return transport;
+  return Fail(Code::kBadRequest, std::string(option ? "--transport" : "VM0_TRANSPORT") +
+                                     " must be one of sse, ws, long-poll, poll, not \"" + *name +
+                                     "\"");
+}
+
+Result<std::optional<Micros>> ReadPause(std::optional<std::int64_t> option,
+                                        const Environment& environment, const std::string& name) {
+  const auto text = environment.FindNonEmpty(name);
+  if (text && !option) {
+    option = ParseInt(*text);
+    if (!option || *option < kMinIntervalMs)
+      return Fail(Code::kBadRequest,
+                  name + " must be a number of milliseconds, 10 or more, not \"" + *text + "\"");
+  }
+  if (!option) return std::nullopt;
+  return Micros(Millis(std::min(*option, kMaxIntervalMs)));
+}
+
 }  // namespace
 
 Result<std::pair<std::string, std::string>> ParseAssignment(const std::string& text) {
@@ -63,31 +87,23 @@ Result<agent::Workspace> ParseWorkspace(const std::string& text) {
   return workspace;
 }
 
-void PollArguments::Declare(ArgumentParser& parser) {
+void FetchArguments::Declare(ArgumentParser& parser) {
   parser.Text("--transport", transport, "NAME",
-              "How events are fetched: long-poll (default) or poll");
+              "How events come: sse, ws, long-poll or poll (default: sse, else what works; or "
+              "VM0_TRANSPORT)");
   parser.Number("--poll-interval", interval_ms, kMinIntervalMs, "MS",
-                "First pause of --transport poll (default 500, or VM0_POLL_INTERVAL)");
+                "Pause of a poll after news (default 250, or VM0_POLL_INTERVAL)");
   parser.Number("--poll-max", max_ms, kMinIntervalMs, "MS",
-                "Longest pause when nothing happens (default 5000)");
+                "Longest pause when nothing happens (default 5000, or VM0_POLL_MAX)");
 }
 
-Result<PollOptions> PollArguments::Read(const Environment& environment) const {
-  PollOptions options;
-  VM0_ASSIGN(const auto name, OneOf(transport, "--transport", {"long-poll", "poll"}));
-  options.long_poll = name != "poll";
-  std::optional<std::int64_t> interval = interval_ms;
-  if (const auto text = environment.FindNonEmpty("VM0_POLL_INTERVAL"); text && !interval) {
-    interval = ParseInt(*text);
-    if (!interval || *interval < kMinIntervalMs)
-      return Fail(Code::kBadRequest,
-                  "VM0_POLL_INTERVAL must be a number of milliseconds, 10 or "
-                  "more, not \"" +
-                      *text + "\"");
-  }
-  if (interval) options.interval = Millis(std::min(*interval, kMaxIntervalMs));
-  if (max_ms) options.interval_max = Millis(std::min(*max_ms, kMaxIntervalMs));
-  options.interval_max = std::max(options.interval, options.interval_max);
+Result<FetchOptions> FetchArguments::Read(const Environment& environment) const {
+  FetchOptions options;
+  VM0_ASSIGN(options.transport, ReadTransport(transport, environment));
+  VM0_ASSIGN(const auto interval, ReadPause(interval_ms, environment, "VM0_POLL_INTERVAL"));
+  VM0_ASSIGN(const auto longest, ReadPause(max_ms, environment, "VM0_POLL_MAX"));
+  options.interval = interval.value_or(options.interval);
+  options.interval_max = std::max(options.interval, longest.value_or(options.interval_max));
   return options;
 }
 
@@ -135,7 +151,7 @@ void RunArguments::Declare(ArgumentParser& parser) {
   parser.Flag("--quiet", show.quiet, "Print nothing but errors");
   parser.Exclusive({"--full", "--json", "--raw", "--quiet"});
   parser.Flag("-v,--verbose", show.verbose, "Show the time between events");
-  poll.Declare(parser);
+  fetch.Declare(parser);
 }
 
 Result<RunOptions> RunArguments::Read(const Environment& ours) const {
@@ -175,7 +191,8 @@ Result<RunOptions> RunArguments::Read(const Environment& ours) const {
   options.detach = detach;
   options.partial = partial;
   options.show = show.Read();
-  VM0_ASSIGN(options.poll, poll.Read(ours));
+  VM0_ASSIGN(options.fetch, fetch.Read(ours));
+  options.fetch.verbose = show.verbose;
   return options;
 }
 

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "cli/environment.h"
 #include "cli/options.h"
+#include "client/event_reader.h"
 
 namespace vm0::cli {
 
@@ -24,10 +25,12 @@ enum class Format {
 };
 
 // How events are fetched.
-struct PollOptions {
-  bool long_poll = true;
-  Micros interval = Millis(500);  // the first pause of a plain poll
+struct FetchOptions {
+  std::optional<client::Transport> transport;  // nullopt: what works
+  // The pauses of plain polls: after news, and the longest.
+  Micros interval = Millis(250);
   Micros interval_max = Seconds(5);
+  bool verbose = false;  // says when another transport is used
 };
 
 // The options of commands that show events.
@@ -53,7 +56,7 @@ struct RunOptions {
   std::vector<std::string> allow;  // rules; empty: the config's
   bool partial = false;
   ShowOptions show;
-  PollOptions poll;
+  FetchOptions fetch;
 };
 
 // "K=V": kBadRequest "Invalid env var format: X (expected key=value)" for an empty key or value or
@@ -67,14 +70,15 @@ Result<agent::Workspace> ParseWorkspace(const std::string& text);
 Result<std::vector<std::string>> Rules(std::string_view option, std::vector<std::string> rules);
 
 // The raw arguments of the options below; declared with the parser, then turned into their meaning.
-struct PollArguments {
+struct FetchArguments {
   std::optional<std::string> transport;
   std::optional<std::int64_t> interval_ms;
   std::optional<std::int64_t> max_ms;
 
   void Declare(ArgumentParser& parser);
-  // VM0_POLL_INTERVAL (milliseconds) counts when the option is not given.
-  Result<PollOptions> Read(const Environment& environment) const;
+  // VM0_TRANSPORT, VM0_POLL_INTERVAL and VM0_POLL_MAX (milliseconds) count when their options are
+  // not given.
+  Result<FetchOptions> Read(const Environment& environment) const;
 };
 struct ShowArguments {
   bool full = false;
@@ -102,7 +106,7 @@ struct RunArguments {
   std::vector<std::string> allow;
   bool partial = false;
   ShowArguments show;
-  PollArguments poll;
+  FetchArguments fetch;
 
   void Declare(ArgumentParser& parser);
   Result<RunOptions> Read(const Environment& environment) const;

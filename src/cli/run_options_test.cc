@@ -99,11 +99,15 @@ TEST(RunOptions, TimeoutIsADuration) {
 
 TEST(RunOptions, PollingIsSetByOptionThenByEnvironment) {
   const Environment environment(Variables{{"VM0_POLL_INTERVAL", "200"}});
-  EXPECT_TRUE(ReadOptions({})->poll.long_poll);
-  EXPECT_EQ(ReadOptions({})->poll.interval, Millis(500));
-  EXPECT_EQ(ReadOptions({}, environment)->poll.interval, Millis(200));
-  EXPECT_EQ(ReadOptions({"--poll-interval", "50"}, environment)->poll.interval, Millis(50));
-  EXPECT_FALSE(ReadOptions({"--transport", "poll"})->poll.long_poll);
+  EXPECT_FALSE(ReadOptions({})->fetch.transport);
+  EXPECT_EQ(ReadOptions({})->fetch.interval, Millis(250));
+  EXPECT_EQ(ReadOptions({}, environment)->fetch.interval, Millis(200));
+  EXPECT_EQ(ReadOptions({"--poll-interval", "50"}, environment)->fetch.interval, Millis(50));
+  EXPECT_EQ(ReadOptions({"--transport", "poll"})->fetch.transport, client::Transport::kPoll);
+  const Environment ws(Variables{{"VM0_TRANSPORT", "ws"}, {"VM0_POLL_MAX", "900"}});
+  EXPECT_EQ(ReadOptions({}, ws)->fetch.transport, client::Transport::kWebSocket);
+  EXPECT_EQ(ReadOptions({}, ws)->fetch.interval_max, Millis(900));
+  EXPECT_EQ(ReadOptions({"--transport", "sse"}, ws)->fetch.transport, client::Transport::kSse);
   EXPECT_THAT(ErrorFor({"--transport", "pigeon"}), HasSubstr("long-poll"));
   EXPECT_THAT(ErrorFor({"--poll-interval", "9"}), HasSubstr("--poll-interval"));
   EXPECT_THAT(ErrorFor({}, Environment(Variables{{"VM0_POLL_INTERVAL", "fast"}})),
@@ -112,7 +116,7 @@ TEST(RunOptions, PollingIsSetByOptionThenByEnvironment) {
 
 TEST(RunOptions, TheLongestPauseIsNeverBelowTheFirst) {
   const auto options = ReadOptions({"--poll-interval", "8000", "--poll-max", "1000"});
-  EXPECT_EQ(options->poll.interval_max, Millis(8000));
+  EXPECT_EQ(options->fetch.interval_max, Millis(8000));
 }
 
 TEST(RunOptions, NetworkIsOneOfThree) {

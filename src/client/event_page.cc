@@ -24,6 +24,40 @@ std::optional<int> Digits(std::string_view text, std::size_t from, std::size_t c
   return value;
 }
 
+Result<std::vector<ReceivedEvent>> ParseEvents(std::string_view array) {
+  std::vector<ReceivedEvent> events;
+  JsonArrayScanner scan(array);
+  while (auto element = scan.Next()) {
+    VM0_ASSIGN(auto event, ParseEvent(*element));
+    events.push_back(std::move(event));
+  }
+  if (!scan.ok()) return NotAPage("events is no array");
+  return events;
+}
+
+}  // namespace
+
+bool RunState::is_terminal() const {
+  static constexpr std::array<std::string_view, 4> kTerminal = {"completed", "failed", "timeout",
+                                                                "cancelled"};
+  for (const std::string_view name : kTerminal)
+    if (status == name) return true;
+  return false;
+}
+
+WallTime ParseTime(std::string_view text) {
+  const auto year = Digits(text, 0, 4), month = Digits(text, 5, 2), day = Digits(text, 8, 2);
+  const auto hour = Digits(text, 11, 2), minute = Digits(text, 14, 2), second = Digits(text, 17, 2);
+  if (!year || !month || !day || !hour || !minute || !second) return {};
+  const std::chrono::year_month_day date{std::chrono::year(*year),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day))};
+  if (!date.ok()) return {};
+  const Millis millis{Digits(text, 20, 3).value_or(0)};
+  return std::chrono::sys_days(date) + std::chrono::hours(*hour) + std::chrono::minutes(*minute) +
+         Seconds(*second) + millis;
+}
+
 Result<ReceivedEvent> ParseEvent(std::string_view envelope) {
   ReceivedEvent event;
   event.envelope = envelope;
@@ -52,17 +86,6 @@ Result<ReceivedEvent> ParseEvent(std::string_view envelope) {
   return event;
 }
 
-Result<std::vector<ReceivedEvent>> ParseEvents(std::string_view array) {
-  std::vector<ReceivedEvent> events;
-  JsonArrayScanner scan(array);
-  while (auto element = scan.Next()) {
-    VM0_ASSIGN(auto event, ParseEvent(*element));
-    events.push_back(std::move(event));
-  }
-  if (!scan.ok()) return NotAPage("events is no array");
-  return events;
-}
-
 Result<RunState> ParseRunState(std::string_view text) {
   const auto object = ParseJsonObject(text, "run");
   if (!object) return NotAPage(object.error().message);
@@ -74,29 +97,6 @@ Result<RunState> ParseRunState(std::string_view text) {
   if (const auto code = StringMember(*object, "errorCode")) run.error_code = std::string(*code);
   if (const json::object* result = ObjectMember(*object, "result")) run.result = *result;
   return run;
-}
-
-}  // namespace
-
-bool RunState::is_terminal() const {
-  static constexpr std::array<std::string_view, 4> kTerminal = {"completed", "failed", "timeout",
-                                                                "cancelled"};
-  for (const std::string_view name : kTerminal)
-    if (status == name) return true;
-  return false;
-}
-
-WallTime ParseTime(std::string_view text) {
-  const auto year = Digits(text, 0, 4), month = Digits(text, 5, 2), day = Digits(text, 8, 2);
-  const auto hour = Digits(text, 11, 2), minute = Digits(text, 14, 2), second = Digits(text, 17, 2);
-  if (!year || !month || !day || !hour || !minute || !second) return {};
-  const std::chrono::year_month_day date{std::chrono::year(*year),
-                                         std::chrono::month(static_cast<unsigned>(*month)),
-                                         std::chrono::day(static_cast<unsigned>(*day))};
-  if (!date.ok()) return {};
-  const Millis millis{Digits(text, 20, 3).value_or(0)};
-  return std::chrono::sys_days(date) + std::chrono::hours(*hour) + std::chrono::minutes(*minute) +
-         Seconds(*second) + millis;
 }
 
 Result<EventPage> ParseEventPage(std::string_view body) {

@@ -44,6 +44,10 @@ struct EventPage {
 // `source` that we do not know counts as vm0's. kUnreachable when it is none.
 Result<EventPage> ParseEventPage(std::string_view body);
 
+// The same for one event, and for the run's state.
+Result<ReceivedEvent> ParseEvent(std::string_view envelope);
+Result<RunState> ParseRunState(std::string_view text);
+
 // A time of the API, "2025-11-20T08:00:00.123Z". Only shown to people: what can't be read is the
 // epoch, and no reason to lose an event.
 WallTime ParseTime(std::string_view text);

@@ -189,11 +189,9 @@ asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> RunClient::Contro
   request.headers.Set("Accept", "text/event-stream");
   auto stream = co_await http_.OpenStream(std::move(request), kTimeout);
   if (!stream) co_return Fail(std::move(stream).error());
-  const int status = (*stream)->head().status;
-  if (IsSuccess(status)) co_return std::move(*stream);
-  // Its body has no time limit, and the status says enough.
-  co_return Fail(CodeOfStatus(status),
-                 "the control stream was refused with HTTP status " + std::to_string(status));
+  const http::Response& head = (*stream)->head();
+  if (!IsSuccess(head.status)) co_return Fail(RefusalOf(head));
+  co_return std::move(*stream);
 }
 
 RunnerClient::RunnerClient(http::Client& http, std::string token, std::string machine)

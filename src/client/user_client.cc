@@ -28,14 +28,26 @@ std::string SecretTarget(const std::string& name) {
   return "/api/agent/secrets/" + http::PercentEncode(name);
 }
 
+std::string EventsTarget(const std::string& run_id, std::int64_t since) {
+  return RunTarget(run_id) + "/events?since=" + std::to_string(since);
+}
+
+std::string SocketTarget(const std::string& run_id, std::int64_t since) {
+  return RunTarget(run_id) + "/events/ws?since=" + std::to_string(since);
+}
+
 }  // namespace
 
 UserClient::UserClient(http::Client& http, std::string token)
     : http_(http), token_(std::move(token)) {}
 
+void UserClient::Authorize(http::Request& request) const {
+  if (!token_.empty()) request.headers.Set("Authorization", "Bearer " + token_);
+}
+
 asio::awaitable<Result<http::Response>> UserClient::Exchange(http::Request request,
                                                              Micros timeout) {
-  if (!token_.empty()) request.headers.Set("Authorization", "Bearer " + token_);
+  Authorize(request);
   auto response = co_await http_.Send(std::move(request), timeout);
   if (!response) co_return Fail(std::move(response).error());
   if (response->status < 200 || response->status >= 300) co_return Fail(ErrorOf(*response));
@@ -109,13 +121,37 @@ asio::awaitable<Result<json::object>> UserClient::CancelRun(std::string run_id) 
 
 asio::awaitable<Result<EventPage>> UserClient::GetEvents(std::string run_id, std::int64_t since,
                                                          int limit, int wait_seconds) {
-  std::string target = RunTarget(run_id) + "/events?since=" + std::to_string(since) +
-                       "&limit=" + std::to_string(limit);
+  std::string target = EventsTarget(run_id, since) + "&limit=" + std::to_string(limit);
   if (wait_seconds > 0) target += "&wait=" + std::to_string(wait_seconds);
   auto request = MakeRequest("GET", std::move(target));
   auto body = co_await Call(std::move(request), kTimeout + Seconds(wait_seconds));
   if (!body) co_return Fail(std::move(body).error());
   co_return ParseEventPage(*body);
+}
+
+asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> UserClient::StreamEvents(
+    std::string run_id, std::int64_t since, Micros timeout) {
+  auto request = MakeRequest("GET", EventsTarget(run_id, since));
+  request.headers.Set("Accept", "text/event-stream");
+  Authorize(request);
+  auto stream = co_await http_.OpenStream(std::move(request), timeout);
+  if (!stream) co_return Fail(std::move(stream).error());
+  const http::Response& head = (*stream)->head();
+  if (head.status != 200) co_return Fail(ErrorOf(head));
+  if (head.headers.Find("Content-Type").value_or("").starts_with("text/event-stream"))
+    co_return std::move(*stream);
+  co_return Fail(Code::kUnreachable,
+                 http_.endpoint().ToString() + " does not answer with a stream of events");
+}
+
+asio::awaitable<Result<std::unique_ptr<http::WebSocketStream>>> UserClient::SocketEvents(
+    std::string run_id, std::int64_t since, Micros timeout) {
+  auto request = MakeRequest("GET", SocketTarget(run_id, since));
+  Authorize(request);
+  auto answer = co_await http_.OpenWebSocket(std::move(request), timeout);
+  if (!answer) co_return Fail(std::move(answer).error());
+  if (!answer->stream) co_return Fail(ErrorOf(answer->refusal));
+  co_return std::move(answer->stream);
 }
 
 asio::awaitable<Result<RunProof>> UserClient::GetProof(std::string run_id) {

@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,16 @@ class UserClient {
   asio::awaitable<Result<EventPage>> GetEvents(std::string run_id, std::int64_t since, int limit,
                                                int wait_seconds);
 
+  // The events after `since` as a stream of server-sent events; its head must come within
+  // `timeout`. kUnreachable for an answer that is none.
+  asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> StreamEvents(std::string run_id,
+                                                                              std::int64_t since,
+                                                                              Micros timeout);
+  // The same over WebSocket.
+  asio::awaitable<Result<std::unique_ptr<http::WebSocketStream>>> SocketEvents(std::string run_id,
+                                                                               std::int64_t since,
+                                                                               Micros timeout);
+
   asio::awaitable<Result<RunProof>> GetProof(std::string run_id);
   // Of all runs that one may see, newest first: at most 100 after `before`, which may be empty.
   asio::awaitable<Result<std::vector<RunProof>>> ListProofs(std::string before);
@@ -55,6 +66,7 @@ class UserClient {
   asio::awaitable<Result<json::object>> RemoveSecret(std::string name);
 
  private:
+  void Authorize(http::Request& request) const;
   // The 2xx answer.
   asio::awaitable<Result<http::Response>> Exchange(http::Request request, Micros timeout);
   // Its body.

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "client/event_reader.h"
+
+namespace vm0::client {
+
+// How long a stream may take for its first word: a server says one at once, so if none comes,
+// something between holds it back. And how long it may be silent later: it says something each 15
+// s.
+inline constexpr Seconds kFirstWord{5};
+inline constexpr Seconds kLongestSilence{45};
+
+// A page that is put together from what a stream says: events, and what is known of the run.
+class StreamedPage {
+ public:
+  // Byte for byte the envelope of an event.
+  Status AddEvent(std::string_view envelope);
+  Status SetStatus(std::string_view json);
+  Status SetEnd(std::string_view json);
+  // The error that the stream ends with.
+  static Error ErrorIn(std::string_view json);
+  // What came since the last time, if anything did; kept is what is known of the run.
+  bool has_news() const { return has_news_; }
+  EventPage Take(std::int64_t cursor);
+
+ private:
+  EventPage page_;
+  bool has_news_ = false;
+};
+
+class SseReader final : public EventReader {
+ public:
+  SseReader(UserClient& api, os::Clock& clock, std::string run_id);
+  asio::awaitable<Result<EventPage>> Next(std::int64_t cursor) override;
+
+ private:
+  asio::awaitable<Status> Read(std::int64_t cursor);
+  Status Take(const http::SseEvent& event);
+
+  UserClient& api_;
+  os::Clock& clock_;
+  const std::string run_id_;
+  std::unique_ptr<http::ResponseStream> stream_;
+  http::SseParser parser_;
+  StreamedPage page_;
+};
+
+class WebSocketReader final : public EventReader {
+ public:
+  WebSocketReader(UserClient& api, os::Clock& clock, std::string run_id);
+  asio::awaitable<Result<EventPage>> Next(std::int64_t cursor) override;
+
+ private:
+  asio::awaitable<Status> Read(std::int64_t cursor);
+  Status Take(std::string_view message);
+
+  UserClient& api_;
+  os::Clock& clock_;
+  const std::string run_id_;
+  std::unique_ptr<http::WebSocketStream> stream_;
+  StreamedPage page_;
+};
+
+}  // namespace vm0::client
