@@ -37,6 +37,7 @@ POINTS = {
     "store.committed": ("server", CRASH),
     "feed.stored": ("server", CRASH),
     "feed.woken": ("server", CRASH),
+    "api.frames": ("server", CRASH),
     "supervisor.shipped": ("supervisor", CRASH),
     "supervisor.exited": ("supervisor", CRASH),
     "supervisor.completing": ("supervisor", CRASH),
