@@ -137,5 +137,30 @@ TEST(Endpoint, RefusesOtherUrlsWithTheFormsInTheMessage) {
   }
 }
 
+TEST(Sse, CarriageReturnsComeBackFromTheFieldThatNamesThem) {
+  const std::string data = "{\r\"a\":\r\r1}\r";
+  std::string frame = "data: " + data;
+  const std::string returns = ReplaceCarriageReturns(frame, 6);
+  EXPECT_EQ(returns, "1,5,1,3");
+  EXPECT_EQ(frame, "data: { \"a\":  1} ");
+  for (const std::string& text : {frame + "\ncr: " + returns, "cr:" + returns + "\n" + frame}) {
+    SseParser parser;
+    const auto events = parser.Feed(text + "\n\ndata: a b\n\n").value();
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[0].data, data);
+    EXPECT_EQ(events[1].data, "a b") << "it is of one event";
+  }
+}
+
+TEST(Sse, ANonsenseOfCarriageReturnsIsPassedOver) {
+  for (const char* returns : {"0", "x", "-1", "3", "99999999999999999999", ",", "1,1", "1,-1"}) {
+    SseParser parser;
+    const auto events = parser.Feed(std::string("cr: ") + returns + "\ndata: a b\n\n").value();
+    ASSERT_EQ(events.size(), 1u);
+    const bool begins_well = std::string_view(returns).starts_with("1");
+    EXPECT_EQ(events[0].data, begins_well ? "a\rb" : "a b") << returns;
+  }
+}
+
 }  // namespace
 }  // namespace vm0::http
