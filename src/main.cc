@@ -18,6 +18,8 @@ constexpr Command kCommands[] = {
     {"verify", "Prove that a run's events are all there, and as they came",
      vm0::cli::VerifyCommand},
     {"cancel", "Ask a run to stop", vm0::cli::CancelCommand},
+    {"backup", "Copy the server's database to a file, while it serves", vm0::cli::BackupCommand},
+    {"restore", "Put a backup in the place of the database", vm0::cli::RestoreCommand},
     {"serve", "Be the server", vm0::cli::ServeCommand},
     {"doctor", "Check whether this machine can run agents", vm0::cli::DoctorCommand},
     {"auth", "Create, list and revoke tokens", vm0::cli::AuthCommand},

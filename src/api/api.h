@@ -36,6 +36,7 @@ Result<agent::Enforceable> FindNoSandbox(const std::string& sandbox);
 
 struct ApiOptions {
   std::string version;
+  std::string machine;               // of the runner that shares the data directory
   std::set<std::string> host_names;  // lower case, without port; others are answered with 421
   Unsandboxed unsandboxed = Unsandboxed::kRefused;
   SandboxLookup find_sandbox = FindNoSandbox;  // what the runner has

@@ -59,6 +59,7 @@ TEST(Auth, EveryRouteButTheOpenOnesNeedsAToken) {
   Stack stack;
   const char* const routes[] = {
       "POST /api/server/handover",
+      "GET /api/server/backup",
       "POST /api/agent/configs",
       "GET /api/agent/configs",
       "GET /api/agent/configs/1",
@@ -92,6 +93,7 @@ TEST(Auth, AdminRoutesRefuseOtherUsers) {
     EXPECT_THAT(stack.Post(path, "{}", stack.alice), IsError(403, "FORBIDDEN")) << path;
   }
   EXPECT_THAT(stack.Get("/api/runner/runs?machine=m", stack.alice), IsError(403, "FORBIDDEN"));
+  EXPECT_THAT(stack.Get("/api/server/backup", stack.alice), IsError(403, "FORBIDDEN"));
 }
 
 TEST(ProtocolRow, TokenRunOnOtherRoute_IsForbidden) {

@@ -27,7 +27,8 @@ void OpenWaits::EndAll() {
 }
 
 std::size_t OpenWaits::reads() const {
-  return count(Kind::kLongPoll) + count(Kind::kSse) + count(Kind::kWebSocket);
+  return count(Kind::kLongPoll) + count(Kind::kSse) + count(Kind::kWebSocket) +
+         count(Kind::kBackup);
 }
 
 }  // namespace vm0::api

@@ -18,6 +18,8 @@ class OpenWaits {
     kLongPoll,
     kSse,
     kWebSocket,
+    // Somebody takes a backup: the same.
+    kBackup,
     // A runner or supervisor waits for work.
     kMachine,
   };
@@ -25,7 +27,7 @@ class OpenWaits {
  private:
   struct State {
     std::map<std::uint64_t, std::function<void()>> waits;  // what ends them
-    std::array<std::size_t, 4> counts{};                   // by kind
+    std::array<std::size_t, 5> counts{};                   // by kind
     std::uint64_t next_id = 1;
     bool ended = false;
   };

@@ -18,6 +18,7 @@ constexpr Route kRoutes[] = {
     {"GET",    "/readyz",                        Access::kOpen,    GetReady},
     {"GET",    "/openapi.json",                  Access::kOpen,    GetOpenApi},
     {"POST",   "/api/server/handover",           Access::kAdmin,   PostHandover},
+    {"GET",    "/api/server/backup",             Access::kAdmin,   GetBackup},
     {"POST",   "/api/agent/configs",             Access::kUser,    PostConfig},
     {"GET",    "/api/agent/configs",             Access::kUser,    FindConfig},
     {"GET",    "/api/agent/configs/:id",         Access::kUser,    GetConfig},

@@ -11,6 +11,8 @@ asio::awaitable<Result<Answer>> GetHealth(Call& call);
 asio::awaitable<Result<Answer>> GetReady(Call& call);
 asio::awaitable<Result<Answer>> GetOpenApi(Call& call);
 asio::awaitable<Result<Answer>> PostHandover(Call& call);
+// backup_route.cc
+asio::awaitable<Result<Answer>> GetBackup(Call& call);
 // configs_routes.cc
 asio::awaitable<Result<Answer>> PostConfig(Call& call);
 asio::awaitable<Result<Answer>> FindConfig(Call& call);

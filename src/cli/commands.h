@@ -18,6 +18,8 @@ int PsCommand(Context& context);
 int ShowCommand(Context& context);
 int VerifyCommand(Context& context);
 int CancelCommand(Context& context);
+int BackupCommand(Context& context);
+int RestoreCommand(Context& context);
 int ServeCommand(Context& context);
 int DoctorCommand(Context& context);
 int AuthCommand(Context& context);

@@ -13,6 +13,7 @@
 #include "api/create_run.h"
 #include "base/text.h"
 #include "cli/data_dir.h"
+#include "cli/restore.h"
 #include "cli/server_log.h"
 #include "cli/version.h"
 #include "os/descriptor_limit.h"
@@ -78,6 +79,7 @@ ServerProcess::~ServerProcess() { clock_.Cancel(stop_timer_); }
 
 asio::awaitable<Status> ServerProcess::OpenStore() {
   const WallTime now = clock_.WallNow();
+  VM0_CO_TRY(FinishRestore(options_.data_dir));
   VM0_CO_ASSIGN(database_, store::OpenSqlite(options_.database, loop_.get_executor()));
   VM0_CO_ASSIGN(box_, store::SecretBox::Open(options_.data_dir / "secret.key"));
   VM0_CO_ASSIGN(machine_, LoadMachineId(options_.data_dir, now));
@@ -96,6 +98,7 @@ void ServerProcess::MakeApi() {
   if (options_.started_by == StartedBy::kClient) handover = [this] { Stop("a newer vm0 asked"); };
   api::ApiOptions api_options{
       .version = std::string(kVersion),
+      .machine = machine_,
       .host_names = HostNames(),
       .unsandboxed = options_.unsandboxed,
       .find_sandbox = [this](const std::string& name) { return sandboxes_.Find(name); },

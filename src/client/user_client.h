@@ -27,6 +27,10 @@ class UserClient {
 
   asio::awaitable<Result<json::object>> Handover(std::string version);
 
+  // The bytes of a backup (store/backup.h) as they come; the server first makes a copy of its
+  // database, which may take minutes.
+  asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> OpenBackup();
+
   asio::awaitable<Result<json::object>> UpsertConfig(json::value config);
   asio::awaitable<Result<json::object>> FindConfigByName(std::string name);
   asio::awaitable<Result<json::object>> GetConfig(std::string config_id);

@@ -21,4 +21,16 @@ asio::awaitable<Status> Database::Committed(Work work) {
   co_return co_await asio::async_initiate<decltype(token), void(Status)>(submit, token);
 }
 
+asio::awaitable<Result<os::Fd>> Database::Copy(std::stop_token stop) {
+  auto start = [this, stop](auto handler) {
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    StartCopy(stop, [shared](Result<os::Fd> copy) {
+      auto resume = std::move(*shared);
+      resume(std::move(copy));
+    });
+  };
+  auto token = asio::use_awaitable;
+  co_return co_await asio::async_initiate<decltype(token), void(Result<os::Fd>)>(start, token);
+}
+
 }  // namespace vm0::store

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "base/result.h"
+#include "os/fd.h"
 #include "store/event_log.h"
 #include "store/run_store.h"
 
@@ -47,6 +49,15 @@ class Database {
     std::uint64_t inline_commits = 0;  // on the loop thread
   };
   virtual Stats stats() const = 0;
+
+  // A consistent copy of what is committed when it begins: a database in a file that has no name
+  // any more, and goes with its descriptor. It is made on a thread of its own while others write,
+  // needs as much room beside the database as there is data, and is given up on `stop`. `done` is
+  // called on the loop: kConflict while another copy is made, kUnavailable when the disk is full or
+  // it was given up.
+  using CopyDone = std::function<void(Result<os::Fd>)>;
+  virtual void StartCopy(std::stop_token stop, CopyDone done) = 0;
+  asio::awaitable<Result<os::Fd>> Copy(std::stop_token stop);
 
   // Submit for coroutines on the loop. The work must not touch what the coroutine does not keep
   // alive; it runs to its end even when the coroutine is cancelled.

@@ -27,6 +27,8 @@ class SecretBox {
   SecretBox(const SecretBox&) = default;
   SecretBox& operator=(const SecretBox&) = default;
 
+  // For a backup.
+  const std::string& key() const { return key_; }
   // nonce ‖ ciphertext; empty for no secrets.
   std::string Seal(const Secrets& secrets) const;
   // kIo when it was not sealed with this key.

@@ -159,6 +159,15 @@ SqliteQuery SqliteConnection::Query(std::string_view sql) {
 
 bool SqliteConnection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 
+void SqliteConnection::GiveUpWhen(std::function<bool()> asked) {
+  gives_up_ = std::move(asked);
+  const auto ask = [](void* function) -> int {
+    return (*static_cast<std::function<bool()>*>(function))() ? 1 : 0;
+  };
+  constexpr int kStepsBetween = 1000;
+  sqlite3_progress_handler(db_, kStepsBetween, ask, &gives_up_);
+}
+
 std::int64_t SqliteConnection::changes() const { return sqlite3_changes64(db_); }
 
 Error SqliteConnection::ErrorOf(int result) const {
@@ -168,8 +177,9 @@ Error SqliteConnection::ErrorOf(int result) const {
   message += db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(result);
   message += RemedyOf(result);
   // A full disk passes: whoever asked comes again.
-  const bool is_full = (result & 0xff) == SQLITE_FULL;
-  const Code code = is_full ? Code::kUnavailable : Code::kIo;
+  const int kind = result & 0xff;
+  const bool passes = kind == SQLITE_FULL || kind == SQLITE_INTERRUPT;
+  const Code code = passes ? Code::kUnavailable : Code::kIo;
   return Error{conflict ? Code::kConflict : code, std::move(message)};
 }
 

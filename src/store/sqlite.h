@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -89,6 +90,8 @@ class SqliteConnection {
   SqliteQuery Query(std::string_view sql);
   // False after SQLite gave up a transaction by itself (a full disk, an I/O error).
   bool in_transaction() const;
+  // Ends a long statement with kUnavailable as soon as `asked` gives true.
+  void GiveUpWhen(std::function<bool()> asked);
   // Of the last statement: rows changed.
   std::int64_t changes() const;
   const std::string& path() const { return path_; }
@@ -103,6 +106,7 @@ class SqliteConnection {
   };
   std::string path_;
   sqlite3* db_;
+  std::function<bool()> gives_up_;
   std::unordered_map<std::string, sqlite3_stmt*, Hash, std::equal_to<>> statements_;
 };
 

@@ -102,6 +102,7 @@ SqliteDatabase::SqliteDatabase(os::FileLock lock, Connection reader, Connection 
     : lock_(std::move(lock)),
       reader_(std::move(reader)),
       writer_(std::move(writer)),
+      copier_(reader_.connection->path(), executor),
       queue_(std::move(executor), [this](std::span<QueuedWork> group) { return Commit(group); }) {}
 
 bool SqliteDatabase::Commit(std::span<QueuedWork> group) {

@@ -9,6 +9,7 @@
 #include "store/commit_queue.h"
 #include "store/database.h"
 #include "store/sqlite.h"
+#include "store/sqlite_copier.h"
 #include "store/sqlite_event_log.h"
 #include "store/sqlite_run_store.h"
 
@@ -25,6 +26,9 @@ class SqliteDatabase final : public Database {
   Stores& reader() override { return reader_.stores; }
   void Submit(Work work, Done done) override { queue_.Submit(std::move(work), std::move(done)); }
   Stats stats() const override { return queue_.stats(); }
+  void StartCopy(std::stop_token stop, CopyDone done) override {
+    copier_.Start(std::move(stop), std::move(done));
+  }
 
  private:
   struct View {
@@ -43,6 +47,7 @@ class SqliteDatabase final : public Database {
   os::FileLock lock_;  // first, so that it is given up last
   View reader_;
   View writer_;
+  SqliteCopier copier_;
   CommitQueue queue_;  // last: it drains into writer_
 };
 

@@ -52,6 +52,17 @@ POINTS = {
     "file.sync_directory": ("both", FAIL),
 }
 
+# Passed only by commands that are no part of a run's way.
+POINTS_OF_COMMANDS = {
+    "store.copied": ("server", CRASH),
+    "backup.piece": ("server", CRASH),
+    "backup.write": ("client", FAIL),
+    "restore.write": ("client", FAIL),
+    "restore.ready": ("client", CRASH),
+    "restore.aside": ("client", CRASH),
+    "restore.placed": ("client", CRASH),
+}
+
 # Passed only where the loss of power is simulated (power_loss.py).
 POINTS_WITH_POWER = {
     "store.sync": ("server", FAIL),
