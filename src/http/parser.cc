@@ -45,7 +45,6 @@ std::string_view View(boost::beast::string_view text) { return {text.data(), tex
 
 template <class Parser>
 void Limit(Parser& parser, const ParserLimits& limits) {
-  parser.eager(true);
   parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes));
   if (limits.body_bytes) {
     parser.body_limit(*limits.body_bytes);
@@ -66,25 +65,6 @@ Error ParseError(const ErrorCode& error, Code malformed) {
   return {malformed, "malformed HTTP message: " + error.message()};
 }
 
-// A Beast parser, and what it must not be given.
-template <class Parser>
-struct Guarded {
-  Parser parser;
-  bool has_left = false;  // some of the bytes it was given
-
-  Result<std::size_t> Put(std::string_view bytes, Code malformed) {
-    // Beast 1.81 asserts that "0\r\n", once seen, comes again with two bytes more. Nobody waits for
-    // what is held back: no chunk with its line breaks is shorter.
-    constexpr std::size_t kShortestChunk = 5;
-    if (has_left && parser.is_header_done() && bytes.size() < kShortestChunk) return 0;
-    ErrorCode error;
-    const auto count = parser.put(boost::asio::buffer(bytes.data(), bytes.size()), error);
-    if (error && error != beast::error::need_more) return Fail(ParseError(error, malformed));
-    has_left = count < bytes.size();
-    return count;
-  }
-};
-
 // A field given twice means its values in one list (RFC 9110, 5.3).
 template <class Fields>
 Headers MakeHeaders(const Fields& fields) {
@@ -97,6 +77,49 @@ Headers MakeHeaders(const Fields& fields) {
   }
   return headers;
 }
+
+// A Beast parser, what it must not be given, and what it would mix up.
+template <class Parser>
+struct Guarded {
+  Parser parser;
+  // Without the fields behind a chunked body: those are nobody's here, and Beast adds them to the
+  // head's, where a second Host or Authorization would count (RFC 9110, 6.5.1).
+  Headers headers;
+  bool has_left = false;  // some of the bytes it was given
+
+  // `check`, a Status(message), looks at the head as soon as it is there.
+  template <class Check>
+  Result<std::size_t> Put(std::string_view bytes, Code malformed, Check check) {
+    if (parser.is_header_done()) return PutBody(bytes, malformed);
+    parser.eager(false);  // no further than the head
+    VM0_ASSIGN(const std::size_t head, PutSome(bytes, malformed));
+    if (!parser.is_header_done()) return head;
+    headers = MakeHeaders(parser.get());
+    VM0_TRY(check(parser.get()));
+    parser.eager(true);
+    has_left = false;
+    VM0_ASSIGN(const std::size_t body, PutBody(bytes.substr(head), malformed));
+    return head + body;
+  }
+
+ private:
+  Result<std::size_t> PutBody(std::string_view bytes, Code malformed) {
+    // Beast 1.81 asserts that "0\r\n", once seen, comes again with two bytes more. Nobody waits for
+    // what is held back: no chunk with its line breaks is shorter.
+    constexpr std::size_t kShortestChunk = 5;
+    if (bytes.empty() || parser.is_done()) return 0;
+    if (has_left && bytes.size() < kShortestChunk) return 0;
+    return PutSome(bytes, malformed);
+  }
+
+  Result<std::size_t> PutSome(std::string_view bytes, Code malformed) {
+    ErrorCode error;
+    const auto count = parser.put(boost::asio::buffer(bytes.data(), bytes.size()), error);
+    if (error && error != beast::error::need_more) return Fail(ParseError(error, malformed));
+    has_left = count < bytes.size();
+    return count;
+  }
+};
 
 // What Beast leaves open and another reader of the same bytes may understand in another way.
 template <class Message>
@@ -120,9 +143,7 @@ Status CheckFraming(const Message& message) {
 
 }  // namespace
 
-struct RequestParser::Impl : Guarded<beast::request_parser<PieceBody>> {
-  bool checked = false;
-};
+struct RequestParser::Impl : Guarded<beast::request_parser<PieceBody>> {};
 
 RequestParser::RequestParser(ParserLimits limits) : impl_(std::make_unique<Impl>()) {
   Limit(impl_->parser, limits);
@@ -130,12 +151,8 @@ RequestParser::RequestParser(ParserLimits limits) : impl_(std::make_unique<Impl>
 RequestParser::~RequestParser() = default;
 
 Result<std::size_t> RequestParser::Put(std::string_view bytes) {
-  VM0_ASSIGN(const std::size_t count, impl_->Put(bytes, Code::kBadRequest));
-  if (!impl_->checked && impl_->parser.is_header_done()) {
-    impl_->checked = true;
-    VM0_TRY(CheckFraming(impl_->parser.get()));
-  }
-  return count;
+  return impl_->Put(bytes, Code::kBadRequest,
+                    [](const auto& message) { return CheckFraming(message); });
 }
 
 bool RequestParser::header_done() const { return impl_->parser.is_header_done(); }
@@ -144,15 +161,15 @@ bool RequestParser::is_http_1_0() const { return impl_->parser.get().version() <
 bool RequestParser::keep_alive() const { return impl_->parser.get().keep_alive(); }
 
 bool RequestParser::expects_continue() const {
-  const auto& message = impl_->parser.get();
-  return !is_http_1_0() && ToLowerAscii(View(message[beast::field::expect])) == "100-continue";
+  const auto expect = impl_->headers.Find("expect");
+  return !is_http_1_0() && expect && ToLowerAscii(*expect) == "100-continue";
 }
 
 Request RequestParser::Take() {
   auto& message = impl_->parser.get();
   return Request{.method = std::string(View(message.method_string())),
                  .target = std::string(View(message.target())),
-                 .headers = MakeHeaders(message),
+                 .headers = std::move(impl_->headers),
                  .body = std::move(message.body())};
 }
 
@@ -166,7 +183,7 @@ ResponseParser::ResponseParser(std::string_view method, ParserLimits limits)
 ResponseParser::~ResponseParser() = default;
 
 Result<std::size_t> ResponseParser::Put(std::string_view bytes) {
-  return impl_->Put(bytes, Code::kUnreachable);
+  return impl_->Put(bytes, Code::kUnreachable, [](const auto&) { return Status{}; });
 }
 
 Status ResponseParser::PutEnd() {
@@ -187,7 +204,7 @@ bool ResponseParser::keep_alive() const {
 int ResponseParser::status() const { return static_cast<int>(impl_->parser.get().result_int()); }
 
 Response ResponseParser::TakeHead() {
-  return Response{.status = status(), .headers = MakeHeaders(impl_->parser.get()), .body = {}};
+  return Response{.status = status(), .headers = std::move(impl_->headers), .body = {}};
 }
 
 std::string ResponseParser::TakeBody() { return std::exchange(impl_->parser.get().body(), {}); }

@@ -41,6 +41,33 @@ TEST(RequestParser, TakesChunksThatComeInPiecesOfAnySize) {
   }
 }
 
+TEST(RequestParser, TakesNoHeaderFromBehindTheBody) {
+  const std::string bytes =
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "0\r\nHost: b\r\nAuthorization: Bearer c\r\n\r\n";
+  for (const std::size_t size : {std::size_t{1}, std::size_t{7}, bytes.size()}) {
+    RequestParser parser(kLimits);
+    std::string input;
+    PutInPieces(parser, input, bytes, size);
+    ASSERT_TRUE(parser.done()) << size;
+    const Headers headers = parser.Take().headers;
+    EXPECT_EQ(headers.Find("host"), "a") << size;
+    EXPECT_FALSE(headers.Find("authorization")) << size;
+  }
+}
+
+TEST(ResponseParser, TakesNoHeaderFromBehindTheBody) {
+  const std::string bytes =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Type: b\r\n\r\n";
+  for (const std::size_t size : {std::size_t{1}, bytes.size()}) {
+    ResponseParser parser("GET", kLimits);
+    std::string input;
+    PutInPieces(parser, input, bytes, size);
+    ASSERT_TRUE(parser.done()) << size;
+    EXPECT_FALSE(parser.TakeHead().headers.Find("content-type")) << size;
+  }
+}
+
 TEST(ResponseParser, GivesAChunkAsSoonAsItIsThere) {
   ResponseParser parser("GET", kLimits);
   std::string input;
