@@ -73,21 +73,23 @@ EventPage StreamedPage::Take(std::int64_t cursor) {
   return taken;
 }
 
-SseReader::SseReader(UserClient& api, os::Clock& clock, std::string run_id)
+StreamReader::StreamReader(UserClient& api, os::Clock& clock, std::string run_id)
     : api_(api), clock_(clock), run_id_(std::move(run_id)) {}
 
-asio::awaitable<Result<EventPage>> SseReader::Next(std::int64_t cursor) {
+asio::awaitable<Result<EventPage>> StreamReader::Next(std::int64_t cursor) {
   while (!page_.has_news()) {
     const Status read = co_await Read(cursor);
     if (read) continue;
-    stream_.reset();
+    Drop();
     page_ = {};
     co_return Fail(read.error());
   }
   co_return page_.Take(cursor);
 }
 
-// Opens it if need be, and takes the next piece.
+SseReader::SseReader(UserClient& api, os::Clock& clock, std::string run_id)
+    : StreamReader(api, clock, std::move(run_id)) {}
+
 asio::awaitable<Status> SseReader::Read(std::int64_t cursor) {
   const Seconds limit = stream_ ? kLongestSilence : kFirstWord;
   if (!stream_) {
@@ -114,18 +116,7 @@ Status SseReader::Take(const http::SseEvent& event) {
 }
 
 WebSocketReader::WebSocketReader(UserClient& api, os::Clock& clock, std::string run_id)
-    : api_(api), clock_(clock), run_id_(std::move(run_id)) {}
-
-asio::awaitable<Result<EventPage>> WebSocketReader::Next(std::int64_t cursor) {
-  while (!page_.has_news()) {
-    const Status read = co_await Read(cursor);
-    if (read) continue;
-    stream_.reset();
-    page_ = {};
-    co_return Fail(read.error());
-  }
-  co_return page_.Take(cursor);
-}
+    : StreamReader(api, clock, std::move(run_id)) {}
 
 asio::awaitable<Status> WebSocketReader::Read(std::int64_t cursor) {
   const bool is_new = !stream_;

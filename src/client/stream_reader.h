@@ -33,37 +33,51 @@ class StreamedPage {
   bool has_news_ = false;
 };
 
-class SseReader final : public EventReader {
+// Reads a run's events from a stream of the server, which it opens at the cursor whenever it has
+// none. A stream that breaks, or is silent for too long, is an error of Next(), and the next one
+// opens another: who falls back, and when, is the caller's business. One thread; used by one reader
+// of events, which owns it.
+class StreamReader : public EventReader {
  public:
-  SseReader(UserClient& api, os::Clock& clock, std::string run_id);
-  asio::awaitable<Result<EventPage>> Next(std::int64_t cursor) override;
+  asio::awaitable<Result<EventPage>> Next(std::int64_t cursor) final;
 
- private:
-  asio::awaitable<Status> Read(std::int64_t cursor);
-  Status Take(const http::SseEvent& event);
+ protected:
+  StreamReader(UserClient& api, os::Clock& clock, std::string run_id);
+  // Opens the stream if need be, and adds its next piece to the page.
+  virtual asio::awaitable<Status> Read(std::int64_t cursor) = 0;
+  virtual void Drop() = 0;  // the stream
 
   UserClient& api_;
   os::Clock& clock_;
   const std::string run_id_;
-  std::unique_ptr<http::ResponseStream> stream_;
-  http::SseParser parser_;
   StreamedPage page_;
 };
 
-class WebSocketReader final : public EventReader {
+// By server-sent events.
+class SseReader final : public StreamReader {
  public:
-  WebSocketReader(UserClient& api, os::Clock& clock, std::string run_id);
-  asio::awaitable<Result<EventPage>> Next(std::int64_t cursor) override;
+  SseReader(UserClient& api, os::Clock& clock, std::string run_id);
 
  private:
-  asio::awaitable<Status> Read(std::int64_t cursor);
+  asio::awaitable<Status> Read(std::int64_t cursor) override;
+  void Drop() override { stream_.reset(); }
+  Status Take(const http::SseEvent& event);
+
+  std::unique_ptr<http::ResponseStream> stream_;
+  http::SseParser parser_;
+};
+
+// By WebSocket.
+class WebSocketReader final : public StreamReader {
+ public:
+  WebSocketReader(UserClient& api, os::Clock& clock, std::string run_id);
+
+ private:
+  asio::awaitable<Status> Read(std::int64_t cursor) override;
+  void Drop() override { stream_.reset(); }
   Status Take(std::string_view message);
 
-  UserClient& api_;
-  os::Clock& clock_;
-  const std::string run_id_;
   std::unique_ptr<http::WebSocketStream> stream_;
-  StreamedPage page_;
 };
 
 }  // namespace vm0::client
