@@ -113,8 +113,7 @@ def test_nothing_in_the_way_needs_no_fallback(vm0, server):
 def test_row_StreamHeldBack_the_cli_goes_on_with_long_polls(vm0, clock, server):
     said, box = run_through(vm0, middlebox.buffers, clock=clock)
     assert "Events come by long-poll now" in said
-    assert "sse: nothing came for 5s" in said
-    assert box.streams >= 1
+    assert "before: sse: " in said and "no answer within 5s" in said
 
 
 def test_row_StreamCut_the_cli_takes_the_next_where_this_one_ended(vm0, server):
