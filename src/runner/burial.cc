@@ -48,8 +48,6 @@ asio::awaitable<Burial::Outcome> Burial::Run() {
       co_await context_.Pause(backoff_.Next());
     } else if (verdict == Verdict::kSlowly) {
       co_await context_.Pause(kSlow);
-    } else if (verdict == Verdict::kLeave) {
-      co_return Outcome::kLeft;
     } else {
       // Only then where the directory is lost, and with it the proof that its supervisor is dead:
       // it would take that for the end of its agent.
@@ -106,10 +104,6 @@ asio::awaitable<Burial::Verdict> Burial::Step() {
 asio::awaitable<Burial::Verdict> Burial::Adopt() {
   // Nobody has seen anything of it: whose turn it is next, the server decides.
   if (!grounds_.is_unfinished && !grounds_.has_started) co_return Verdict::kForget;
-  if (grounds_.attempt == 0) {
-    Log(run_id_, "it is not known what attempt it was: " + dir_.path().string() + " is left alone");
-    co_return Verdict::kLeave;
-  }
   auto token = co_await server_.Adopt(run_id_, grounds_.attempt, grounds_.has_started);
   if (!token) co_return JudgeAdoption(token.error());
   client_.UseToken(*std::move(token));

@@ -26,7 +26,7 @@ class Burial {
   struct Grounds {
     // The server has said that it has not ended.
     bool is_unfinished = false;
-    int attempt = 0;           // 0: nobody can tell
+    int attempt = 0;           // from 1 on
     bool has_started = false;  // its agent has run
   };
   enum class Outcome {
@@ -41,7 +41,7 @@ class Burial {
 
  private:
   // What an answer means for what comes next.
-  enum class Verdict { kGoOn, kAgain, kSlowly, kForget, kForgetButSpool, kLeave };
+  enum class Verdict { kGoOn, kAgain, kSlowly, kForget, kForgetButSpool };
 
   asio::awaitable<void> KillLeftovers();
   asio::awaitable<void> OpenSpool();

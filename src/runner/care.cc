@@ -177,8 +177,11 @@ asio::awaitable<Care::Next> Care::GiveBack(int attempt, std::string reason) {
     const auto released = co_await neighbours_.server().Release(run_id_, attempt, reason);
     if (released || IsOver(released.error())) {
       if (!released) Log(run_id_, released.error().message);
-      (void)dir_.Forget(supervisor::RunDir::Spool::kRemove);
-      co_await TidyUp();
+      // Without the lock it may be somebody's who lives.
+      if (lock_) {
+        (void)dir_.Forget(supervisor::RunDir::Spool::kRemove);
+        co_await TidyUp();
+      }
       co_return Next::kDone;
     }
     const Error error = released.error();

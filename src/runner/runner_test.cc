@@ -349,6 +349,21 @@ TEST_F(RunnerTest, BuriesForEverWhereTheServerFailsAndClaimsMeanwhile) {
   EXPECT_EQ(server->run(kRun).records.size(), 2u);
 }
 
+TEST_F(RunnerTest, TouchesNothingOfARunWhoseLockItCanNotTake) {
+  StartRunner();
+  Until([&] { return server->waiting_claims() == 1; });
+  LeaveDead(kRun, MakeRun(), SpoolOf(2));
+  std::filesystem::remove(dir(kRun).lock());
+  ASSERT_TRUE(os::MakeDirs(dir(kRun).lock()));
+  server->AddRun(kRun, MakeRun());
+  UntilLater([&] { return Ended(kRun); });
+  Until([&] { return server->waiting_claims() == 1; });
+  EXPECT_GE(server->Count("release"), 1u);
+  EXPECT_EQ(ReadText(dir(kRun).spool()), SpoolOf(2));
+  EXPECT_TRUE(HasSpec(dir(kRun)));
+  EXPECT_TRUE(std::filesystem::exists(dir(kRun).token()));
+}
+
 TEST_F(RunnerTest, WaitsForAServerThatIsAway) {
   server->StopListening();
   server->AddRun(kRun, Running(1, true));

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <chrono>
 #include <cstdio>
@@ -203,7 +204,7 @@ void TestWorld::LeaveDead(const std::string& id, const TestRun& run, std::string
   const auto where = dir(id);
   ASSERT_TRUE(os::MakeDirs(where.path()));
   const supervisor::StoredRun stored{
-      .run_id = id, .attempt = run.attempt, .server = "unix:/nowhere", .spec = {}};
+      .run_id = id, .attempt = std::max(run.attempt, 1), .server = "unix:/nowhere", .spec = {}};
   WriteText(where.lock(), "pid=1 boot=x\n");
   WriteText(where.token(), run.token());
   WriteText(where.spool(), spool);

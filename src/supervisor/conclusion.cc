@@ -36,14 +36,13 @@ void TakeGap(Shipper& shipper, client::CompleteMessage& message, std::int64_t ne
 // What Complete's error means; nullopt: again.
 asio::awaitable<std::optional<Conclusion>> TakeError(Shipper::Parts parts, client::Backoff& backoff,
                                                      Reaction reaction) {
+  if (reaction == Reaction::kConflict) reaction = co_await Shipper::StartAgain(parts);
   switch (reaction) {
+    case Reaction::kConflict:
     case Reaction::kRefused:
       co_return Conclusion::kDifferent;
     case Reaction::kGiveUp:
       co_return Conclusion::kGaveUp;
-    case Reaction::kConflict:
-      if (!co_await StartAgain(parts.client)) co_return Conclusion::kDifferent;
-      [[fallthrough]];
     case Reaction::kResend:
     case Reaction::kRetry: {
       const Micros delay = backoff.Next();

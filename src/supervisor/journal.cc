@@ -35,8 +35,8 @@ void Journal::Flush() {
   (void)os::FaultFails("supervisor.spooled");
   burst_.clear();
   if (burst_.capacity() > kRoomToKeep) burst_.shrink_to_fit();
-  if (blocked()) return TellOfWait();
   spooled_();
+  if (blocked()) TellOfWait();
   unblocked_.Notify();
 }
 

@@ -101,9 +101,8 @@ Judgement JudgeStatus(const Facts& facts) {
 
 Judgement Judge(const Facts& facts) {
   Judgement judgement = JudgeStatus(facts);
-  if (facts.outcome && facts.outcome->success) {
-    judgement.output = CutText(facts.outcome->result, kLongestOutput);
-  }
+  const auto& said = WasDoneBefore(facts) ? facts.outcome_before : facts.outcome;
+  if (said && said->success) judgement.output = CutText(said->result, kLongestOutput);
   if (!facts.exit) return judgement;
   if (facts.exit->signal != 0) {
     judgement.signal = facts.exit->signal;

@@ -128,6 +128,7 @@ TEST(Judge, WeighsWhoEndedItWhatItSaidAndHowItExited) {
       {EndedBy::kCancel, kSuccess, kSuccess, {done, done, done}},
       {EndedBy::kCancel, kSuccess, kFailure, {done, done, done}},
       {EndedBy::kCancel, kFailure, kFailure, {own, own, own}},
+      {EndedBy::kCancel, kFailure, kSuccess, {own, own, own}},
       {EndedBy::kTimeout, kNothing, kNothing, {"TIMEOUT", "TIMEOUT", "TIMEOUT"}},
       {EndedBy::kTimeout, kNothing, kSuccess, {"TIMEOUT", "TIMEOUT", "TIMEOUT"}},
       {EndedBy::kTimeout, kSuccess, kSuccess, {done, done, done}},
@@ -161,7 +162,8 @@ TEST(Judge, WeighsWhoEndedItWhatItSaidAndHowItExited) {
       const Judgement judged = Judge(facts);
       EXPECT_EQ(judged.error_code.value_or(judged.status), row.by_exit[i]);
       EXPECT_EQ(judged.reason.has_value(), judged.error_code.has_value());
-      EXPECT_EQ(judged.output.has_value(), row.said == kSuccess) << "what it said is given anyway";
+      const Said counts = row.before == kNothing ? row.said : row.before;
+      EXPECT_EQ(judged.output.has_value(), counts == kSuccess) << "what it said is given anyway";
       EXPECT_EQ(judged.signal.has_value(), exits[i].signal != 0);
       EXPECT_EQ(judged.exit_code.has_value(), exits[i].signal == 0);
     }

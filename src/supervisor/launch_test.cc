@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "agent/config.h"
 #include "supervisor/test_folder.h"
 
 namespace vm0::supervisor {
@@ -134,6 +135,18 @@ TEST_F(LaunchTest, SpecJsonKeepsTheRun) {
   const auto newer = ParseStoredRun("{\"v\":2}");
   ASSERT_FALSE(newer);
   EXPECT_EQ(newer.error().message, "spec.json has version 2: this vm0 knows version 1");
+}
+
+TEST_F(LaunchTest, SpecJsonNamesAnAttemptThatThereCanBe) {
+  run.spec.dialect = "plain";
+  for (const int attempt : {-3, 0, agent::kMostAttempts + 1}) {
+    run.attempt = attempt;
+    const auto stored = ParseStoredRun(FormatStoredRun(run, agent::ToJson(run.spec)));
+    ASSERT_FALSE(stored) << attempt;
+    EXPECT_EQ(stored.error().message, "spec.json: attempt is missing or not from 1 to 10");
+  }
+  run.attempt = agent::kMostAttempts;
+  EXPECT_TRUE(ParseStoredRun(FormatStoredRun(run, agent::ToJson(run.spec))));
 }
 
 TEST_F(LaunchTest, ForgettingLeavesSpecJsonToTheLast) {

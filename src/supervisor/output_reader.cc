@@ -42,8 +42,13 @@ asio::awaitable<void> OutputReader::Run() {
     parts_.journal.Flush();
     parts_.heard();
   }
-  splitter_.Finish(take);
+  bool has_rest = false;
+  splitter_.Finish([&](const Line& line) {
+    has_rest = true;
+    take(line);
+  });
   parts_.journal.Flush();
+  if (has_rest) parts_.heard();
 }
 
 // 0 at the end.

@@ -18,7 +18,8 @@ class OutputReader {
   struct Parts {
     Transcript& transcript;
     Journal& journal;
-    std::function<void()> heard;  // after each piece of output
+    std::function<void()>
+        heard;  // after each piece of output, and after a last line without a line break
   };
   // Takes the pipe over; it must be non-blocking.
   OutputReader(asio::any_io_executor executor, os::Fd& pipe, Stream stream, Parts parts);

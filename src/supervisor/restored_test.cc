@@ -64,6 +64,27 @@ TEST_F(ProtocolRowRestored, RestoredFewerEvents_AHeartbeatTellsIt) {
   AdvanceUntil([this] { return ended.has_value(); });
 }
 
+TEST_F(ProtocolRowRestored, RestoredFewerEvents_IsToldOnce) {
+  Agent("echo one; echo two; echo three; sleep 1000");
+  Start();
+  AwaitEvents(3);
+  Settle();
+  api.records.resize(1);
+  api.intercept = [](const std::string& request) -> std::optional<http::Response> {
+    if (!request.starts_with("events")) return std::nullopt;
+    return TestApi::Refusal(503, "UNAVAILABLE", 0);
+  };
+  AdvanceUntil([this] { return HasLogged("the server has 1 events"); });
+  const auto before = api.Count("heartbeat");
+  AdvanceUntil([&] { return api.Count("heartbeat") == before + 3; });
+  const std::string logged = *os::ReadAll(log_file.get());
+  EXPECT_EQ(logged.find("the server has 1 events"), logged.rfind("the server has 1 events"));
+  api.intercept = nullptr;
+  AdvanceUntil([this] { return api.records.size() == 3; });
+  supervision->Cancel();
+  AdvanceUntil([this] { return ended.has_value(); });
+}
+
 TEST_F(ProtocolRowRestored, RestoredPending_ThatItsAgentWasStartedIsNotedForEver) {
   run.attempt = 3;
   EXPECT_EQ(dir.ReadStarted(), std::nullopt);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "agent/config.h"
 #include "base/text.h"
 #include "os/disk.h"
 #include "os/fault.h"
@@ -14,7 +15,6 @@ namespace vm0::supervisor {
 namespace {
 
 constexpr std::int64_t kVersion = 1;
-constexpr std::int64_t kMostAttempts = 10;  // that a run may have
 
 std::unexpected<Error> Missing(std::string_view field) {
   return Fail(Code::kBadRequest, "spec.json: " + std::string(field) + " is missing");
@@ -46,8 +46,12 @@ Result<StoredRun> ParseStoredRun(std::string_view text) {
   if (!run_id) return Missing("runId");
   if (!server) return Missing("server");
   if (spec == nullptr) return Missing("spec");
+  if (!attempt || *attempt < 1 || *attempt > agent::kMostAttempts) {
+    return Fail(Code::kBadRequest, "spec.json: attempt is missing or not from 1 to " +
+                                       std::to_string(agent::kMostAttempts));
+  }
   StoredRun run{.run_id = std::move(*run_id),
-                .attempt = static_cast<int>(attempt.value_or(0)),
+                .attempt = static_cast<int>(*attempt),
                 .server = std::move(*server),
                 .spec = {}};
   VM0_ASSIGN(run.spec, agent::ParseRunSpec(*spec));
@@ -93,7 +97,7 @@ std::optional<int> RunDir::ReadStarted() const {
   if (!text) return std::nullopt;
   // A note that was cut short is one of an attempt all the same.
   const auto attempt = ParseInt(TrimAscii(*text)).value_or(1);
-  return static_cast<int>(std::clamp<std::int64_t>(attempt, 1, kMostAttempts));
+  return static_cast<int>(std::clamp<std::int64_t>(attempt, 1, agent::kMostAttempts));
 }
 
 Status RunDir::Forget(Spool what) const {

@@ -8,13 +8,17 @@
 
 namespace vm0::supervisor {
 
-asio::awaitable<bool> StartAgain(client::RunClient& client) {
-  const auto started = co_await client.Start();
-  co_return started.has_value();
-}
-
 Shipper::Shipper(asio::any_io_executor executor, Parts parts)
     : parts_(parts), changed_(std::move(executor)), offset_(parts.spool.start_offset()) {}
+
+asio::awaitable<Reaction> Shipper::StartAgain(Parts parts) {
+  const auto started = co_await parts.client.Start();
+  if (started) co_return Reaction::kRetry;
+  parts.log.Write("start again: " + started.error().message);
+  const Reaction reaction = parts.rules.React(started.error());
+  const bool may_do_later = reaction == Reaction::kRetry || reaction == Reaction::kRetryLater;
+  co_return may_do_later ? reaction : Reaction::kRefused;
+}
 
 void Shipper::Stop() {
   stopping_ = true;
@@ -23,6 +27,7 @@ void Shipper::Stop() {
 
 Status Shipper::Rewind(std::int64_t sequence) {
   VM0_ASSIGN(offset_, parts_.spool.OffsetOf(sequence));
+  acknowledged_ = sequence - 1;
   return {};
 }
 
@@ -69,7 +74,7 @@ asio::awaitable<std::optional<Shipper::Outcome>> Shipper::ShipBatch() {
   if (!stored) co_return co_await TakeError(std::move(*batch), stored.error());
   (void)os::FaultFails("supervisor.shipped");
   parts_.rules.Accepted();
-  acknowledged_ = std::max(acknowledged_, *stored);
+  acknowledged_ = *stored;
   if (*stored == batch->last) {
     backoff_.Reset();
     asked_for_ = 0;
@@ -81,7 +86,7 @@ asio::awaitable<std::optional<Shipper::Outcome>> Shipper::ShipBatch() {
 
 // The server has another number of records than this batch would have made.
 asio::awaitable<std::optional<Shipper::Outcome>> Shipper::GoOnFrom(std::int64_t next) {
-  acknowledged_ = std::max(acknowledged_, next - 1);
+  acknowledged_ = next - 1;
   const auto status = Rewind(next);
   if (!status) {
     refusal_ = "it has " + std::to_string(next - 1) + " of them already";
@@ -96,17 +101,16 @@ asio::awaitable<std::optional<Shipper::Outcome>> Shipper::GoOnFrom(std::int64_t 
 }
 
 asio::awaitable<std::optional<Shipper::Outcome>> Shipper::TakeError(Batch batch, Error error) {
-  const Reaction reaction = parts_.rules.React(error);
+  Reaction reaction = parts_.rules.React(error);
   parts_.log.Write("events " + std::to_string(batch.first) + " to " + std::to_string(batch.last) +
                    ": " + error.message);
+  if (reaction == Reaction::kConflict) reaction = co_await StartAgain(parts_);
   switch (reaction) {
     case Reaction::kResend: {
       const std::int64_t next = *error.number;
       co_return co_await GoOnFrom(next);
     }
     case Reaction::kConflict:
-      if (co_await StartAgain(parts_.client)) break;
-      [[fallthrough]];
     case Reaction::kRefused:
       refusal_ = error.message;
       co_return Outcome::kRefused;

@@ -15,10 +15,6 @@ namespace vm0::supervisor {
 
 namespace asio = boost::asio;
 
-// A store that was put back to an older copy may know nothing of the start: says it again. True
-// when it may have been that, and the message is worth another try.
-asio::awaitable<bool> StartAgain(client::RunClient& client);
-
 // Brings the spool's records to the server: all that is pending at once when idle, else as soon as
 // the last post has returned. Loop thread only; what it is made of outlives it.
 class Shipper {
@@ -31,6 +27,11 @@ class Shipper {
     Log& log;
   };
   Shipper(asio::any_io_executor executor, Parts parts);
+
+  // After Reaction::kConflict: a store that was put back to an older copy may know nothing of the
+  // start, so says it again. kRetry or kRetryLater when the message is worth another try, else
+  // kRefused.
+  static asio::awaitable<Reaction> StartAgain(Parts parts);
 
   enum class Outcome {
     kAll,      // all that the spool holds is stored
@@ -46,11 +47,12 @@ class Shipper {
   void Notify() { changed_.Notify(); }
   void Stop();
 
-  // Ships again from that number on. kNotFound when the spool has no such record.
+  // Ships again from that number on: the server has those before it. kNotFound when the spool has
+  // no such record.
   Status Rewind(std::int64_t sequence);
   // The same while it follows: the server has lost what it had stored from there on.
   void ShipFrom(std::int64_t sequence);
-  // The last number that the server said it has stored.
+  // The last number that the server said it has stored; falls when it has lost some.
   std::int64_t acknowledged() const { return acknowledged_; }
   const std::string& refusal() const { return refusal_; }
 

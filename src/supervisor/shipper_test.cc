@@ -298,6 +298,49 @@ TEST_F(ProtocolRowShipper, ServerKilledWhileCompleting_Repeats) {
   EXPECT_EQ(api.Count("complete"), 4u);
 }
 
+TEST_F(ProtocolRowShipper, RestoredUnstarted_AStartThatIsNotAnsweredIsSaidAgainWithTheEvents) {
+  int starts = 0;
+  api.intercept = [&](const std::string& request) -> std::optional<http::Response> {
+    if (request != "start") {
+      return starts < 3 ? std::optional(TestApi::Refusal(409, "CONFLICT", 0)) : std::nullopt;
+    }
+    ++starts;
+    if (starts == 1) return TestApi::Refusal(503, "UNAVAILABLE", 0);
+    if (starts == 2) return TestApi::Refusal(401, "UNAUTHORIZED", 0);
+    return std::nullopt;
+  };
+  Add(1);
+  Follow();
+  AdvanceUntil([&] { return api.records.size() == 1 || followed.has_value(); });
+  EXPECT_FALSE(followed);
+  EXPECT_EQ(api.Count("start"), 3u);
+  EXPECT_EQ(api.Count("events 1-1"), 4u);
+}
+
+TEST_F(ProtocolRowShipper, RestoredUnstarted_AStartThatIsRefusedEndsTheShipping) {
+  api.intercept = [&](const std::string& request) {
+    return request == "start" ? TestApi::Refusal(410, "SUPERSEDED", 0)
+                              : TestApi::Refusal(409, "CONFLICT", 0);
+  };
+  Add(1);
+  Follow();
+  PumpUntil([&] { return followed.has_value(); });
+  EXPECT_EQ(followed, Shipper::Outcome::kRefused);
+}
+
+TEST_F(ProtocolRowShipper, RestoredUnstarted_AStartThatIsNotAnsweredIsSaidAgainAtTheEnd) {
+  int starts = 0;
+  api.intercept = [&](const std::string& request) -> std::optional<http::Response> {
+    if (request == "complete" && starts < 2) return TestApi::Refusal(409, "CONFLICT", 0);
+    if (request == "start" && ++starts == 1) return TestApi::Refusal(503, "UNAVAILABLE", 0);
+    return std::nullopt;
+  };
+  ConcludeRun();
+  AdvanceUntil([&] { return concluded.has_value(); });
+  EXPECT_EQ(concluded, Conclusion::kAcknowledged);
+  EXPECT_EQ(api.Count("start"), 2u);
+}
+
 TEST_F(ProtocolRowShipper, EventsGap_AServerThatRepeatsItselfIsNotFlooded) {
   Add(1);
   api.intercept = [](const std::string&) { return TestApi::Refusal(409, "SEQUENCE_GAP", 1); };

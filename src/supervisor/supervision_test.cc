@@ -323,6 +323,19 @@ TEST_F(ProtocolRowRun, AgentHangsAfterResult_CountedFromItsLastOutput) {
   EXPECT_EQ(Told(), "completed: -");
 }
 
+TEST_F(ProtocolRowRun, AgentHangsAfterResult_AlsoWhereTheResultIsAnUnfinishedLine) {
+  run.spec.dialect = "claude-code";
+  Agent(R"(printf '{"type":"result","subtype":"success","is_error":false,"result":"42"}';)"
+        " exec >&- 2>&-; sleep 1000");
+  Start();
+  AwaitEvents(1);
+  Advance(AgentRun::kResultPatience);
+  AwaitEvents(2);
+  EXPECT_TRUE(api.events().back().contains("hung_after_result")) << api.events().back();
+  AwaitEnd();
+  EXPECT_EQ(Told(), "completed: -");
+}
+
 TEST_F(ProtocolRowRun, AgentHangsAfterResult_NotWhileItWorksInTheBackground) {
   run.spec.dialect = "claude-code";
   run.spec.limits.idle_timeout = Seconds(600);
