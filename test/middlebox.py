@@ -12,13 +12,12 @@ import waits
 
 class Middlebox:
     """Listens on a port of its own, passes on to a server's TCP port. `way(exchange)` serves one
-    request; `streams` counts those for a stream, `requests` are all first lines."""
+    request; `streams` counts those for a stream."""
 
     def __init__(self, server_url, way):
         host, port = server_url.removeprefix("http://").split(":")
         self._server = (host, int(port))
         self.way = way
-        self.requests = []
         self.streams = 0
         self._open = []
         self._changed = threading.Condition()
@@ -61,7 +60,6 @@ class Middlebox:
                 exchange = Exchange(client, server, head, body)
                 with self._changed:
                     self._open += [client, server]
-                    self.requests.append(head.split(b"\r\n", 1)[0].decode())
                     self.streams += exchange.is_stream
                     self._changed.notify_all()
                 self.way(exchange)
@@ -152,12 +150,16 @@ def speaks_http_1_0_and_buffers(exchange):
     exchange.client.sendall(exchange.receive_all().replace(b"HTTP/1.1 200", b"HTTP/1.0 200"))
 
 
-def refuses_streams(exchange):
+def refuses_streams(exchange, status="502 Bad Gateway"):
     if exchange.is_stream:
-        exchange.client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 9\r\n"
-                                b"Connection: close\r\n\r\nno stream")
+        exchange.client.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 9\r\n"
+                                "Connection: close\r\n\r\nno stream".encode())
         return
     passes(exchange)
+
+
+def refuses_streams_with(status):
+    return lambda exchange: refuses_streams(exchange, status)
 
 
 def cuts_streams_at(count):

@@ -111,7 +111,7 @@ def test_nothing_in_the_way_needs_no_fallback(vm0, server):
 
 
 def test_row_StreamHeldBack_the_cli_goes_on_with_long_polls(vm0, clock, server):
-    said, box = run_through(vm0, middlebox.buffers, clock=clock)
+    said, _ = run_through(vm0, middlebox.buffers, clock=clock)
     assert "Events come by long-poll now" in said
     assert "before: sse: " in said and "no answer within 5s" in said
 
@@ -127,11 +127,28 @@ def test_a_stream_that_never_gets_to_an_event_is_given_up(vm0, server):
     assert "Events come by long-poll now" in said
 
 
-def test_row_StreamRefused_the_cli_goes_on_with_long_polls(vm0, server):
-    said, box = run_through(vm0, middlebox.refuses_streams)
+@pytest.mark.parametrize("status", ["502 Bad Gateway", "403 Forbidden", "404 Not Found",
+                                    "405 Method Not Allowed"])
+def test_row_StreamRefused_the_cli_goes_on_with_long_polls(vm0, server, status):
+    said, box = run_through(vm0, middlebox.refuses_streams_with(status))
     assert "Events come by long-poll now; before: sse: " in said
-    assert "502" in said
+    assert f"HTTP status {status[:3]}" in said
     assert box.streams == 3
+
+
+def test_a_stream_that_passes_again_is_used_again(vm0, clock, server):
+    gate = vm0.gate()
+    run_id = vm0.create_run([{"line": "0"}, {"wait": gate.path}, {"line": "1"}])
+    with middlebox.Middlebox(server.url, middlebox.refuses_streams) as box:
+        reader = follow(vm0, run_id, "-v", env=reader_env(box, vm0))
+        with clock.flow(20):
+            reader.stderr.expect("Events come by long-poll now; before: sse: ")
+            reader.expect("0\n")
+            box.way = middlebox.passes
+            reader.stderr.expect("Events come by sse now\n")
+            gate.open()
+            done = reader.finish()
+    assert (done.code, done.stdout) == (0, b"0\n1\n"), done
 
 
 def test_an_old_proxy_that_passes_everything_on_is_fine(vm0, server):

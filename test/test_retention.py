@@ -59,13 +59,15 @@ def leftovers(vm0):
 
 def test_row_BackupWhileWriting_holds_a_whole_state_and_disturbs_no_run(vm0, server, backup):
     ended = end_run(vm0, FILL)
-    run_id, gate = start_run(vm0, FILL, FILL, FILL, {"line": "end"})
+    run_id, gate = start_run(vm0, {"forever": [FILL]})
     gate.open()
+    vm0.wait_events(run_id, 100)
     done = back_up(vm0, backup)
+    assert vm0.http.post(f"/api/agent/runs/{run_id}/cancel").status == 200
     assert b"Backed up to" in done.stderr and b"key of the secrets" in done.stderr
     assert stat.S_IMODE(os.stat(backup).st_mode) == 0o600
     events, state = vm0.wait_end(run_id)
-    assert (state["status"], len(events)) == ("completed", 902)
+    assert state["status"] == "cancelled"
     assert vm0.run("verify", "--all").code == 0
     assert leftovers(vm0) == []
     server.stop()
@@ -73,7 +75,9 @@ def test_row_BackupWhileWriting_holds_a_whole_state_and_disturbs_no_run(vm0, ser
     server.start()
     assert run_ids(vm0) == {ended, run_id}
     assert vm0.run("verify", ended).code == 0
-    vm0.wait_end(run_id)
+    restored = vm0.wait_end(run_id)[0]
+    assert 100 <= len(restored) < len(events)
+    assert restored == events[:len(restored)]
     assert vm0.run("verify", "--all").code == 0
 
 
@@ -109,7 +113,8 @@ def test_row_BackupInterrupted_leaves_no_file_of_that_name(vm0, server, backup, 
         server.restart()
     elif how == "disk full":
         done = vm0.run("backup", backup, env={"VM0_FAULT": "backup.write:fail"})
-        assert done.code == 5 and b"No space left on device" in done.stderr, done
+        assert done.code == 5, done
+        assert f"{backup}: write: No space left on device; free some".encode() in done.stderr, done
     else:
         server.restart(env={"VM0_FAULT": "backup.piece:hang@3"})
         process = vm0.start("backup", backup)
@@ -131,7 +136,9 @@ def test_a_server_that_dies_while_it_copies_leaves_nothing_for_long(vm0, server,
     end_run(vm0)
     server.restart(env={"VM0_FAULT": "store.copied:crash"})
     assert vm0.run("backup", backup).code == 5
+    assert leftovers(vm0) == ["vm0.db.copy"]
     server.restart()
+    assert leftovers(vm0) == []
     back_up(vm0, backup)
     assert leftovers(vm0) == []
 
@@ -157,13 +164,44 @@ def test_row_RestoreOnDemand_makes_the_server_go_and_the_next_command_starts_one
     assert [run["id"] for run in json.loads(listed.stdout)["runs"]] == [before]
 
 
+def on_demand_server(vm0):
+    with open(os.path.join(vm0.data_dir, "server.json"), encoding="utf-8") as file:
+        return json.load(file)["pid"]
+
+
+def test_row_RestoreOnDemand_asks_the_next_one_too_that_a_command_has_started(vm0, clock, backup):
+    assert vm0.run("ps").code == 0
+    back_up(vm0, backup)
+    first = on_demand_server(vm0)
+    process = vm0.start("restore", backup)
+    waits.wait_gone(first)  # time stands still: the restore has not looked again
+    assert vm0.run("ps").code == 0
+    second = on_demand_server(vm0)
+    assert second != first
+    with clock.flow():
+        assert process.finish().code == 0
+    waits.wait_gone(second)
+
+
+def test_row_RestoreOnDemand_does_not_mind_a_server_that_goes_by_itself(vm0, clock, backup):
+    assert vm0.run("ps").code == 0
+    back_up(vm0, backup)
+    server = on_demand_server(vm0)
+    os.unlink(os.path.join(vm0.data_dir, "server.sock"))  # as one does that is about to exit
+    process = vm0.start("restore", backup)
+    clock.wait_timer("cli", within=1)
+    waits.kill_and_wait(server)
+    with clock.flow():
+        assert process.finish().code == 0
+
+
 def test_row_RestoreKeepsTheOld_database_under_another_name(vm0, server, backup):
     first = end_run(vm0)
     back_up(vm0, backup)
     second = end_run(vm0)
     server.kill9()  # its last events are in the log alone
     done = restore(vm0, backup)
-    assert done.code == 0 and b"1 runs" in done.stderr, done
+    assert done.code == 0 and done.stderr.splitlines()[0].endswith(b", 1 run"), done
     database = [path for path in kept(vm0) if not path.endswith(("-wal", "-shm"))]
     assert len(database) == 1 and database[0].encode() in done.stderr
     with contextlib.closing(sqlite3.connect(database[0])) as old:
@@ -171,7 +209,6 @@ def test_row_RestoreKeepsTheOld_database_under_another_name(vm0, server, backup)
     server.start()
     assert run_ids(vm0) == {first}
     assert vm0.run("verify", "--all").code == 0
-    # And it can be put back the same way.
     assert vm0.run("show", second).code == 4
 
 
@@ -197,6 +234,35 @@ def test_row_RestoreKilled_is_finished_by_whoever_comes_next(vm0, server, backup
         with contextlib.closing(sqlite3.connect(path)) as old:
             counts.add(old.execute("SELECT count(*) FROM runs").fetchone()[0])
     assert 2 in counts, f"the old database with {second} is lost: {kept(vm0)}"
+
+
+@pytest.mark.parametrize("point", ["restore.ready", "restore.aside", "restore.placed"])
+def test_row_RestoreKilled_by_a_loss_of_power_is_finished(power, vm0, server, backup, point):
+    first = end_run(vm0)
+    back_up(vm0, backup)
+    second = end_run(vm0)
+    server.stop()
+    assert restore(vm0, backup, env={"VM0_FAULT": f"{point}:crash"}).code == 128 + signal.SIGKILL
+    power.cut(vm0, power.LOSE_ALL)
+    server.start()
+    assert run_ids(vm0) == {first}, f"with {second} nothing is restored"
+    assert leftovers(vm0) == []
+    with contextlib.closing(sqlite3.connect(kept(vm0)[0])) as old:
+        assert old.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+    assert vm0.run("verify", "--all").code == 0
+
+
+def test_a_restore_that_is_killed_while_it_stages_has_changed_nothing(vm0, server, backup):
+    first = end_run(vm0)
+    back_up(vm0, backup)
+    second = end_run(vm0)
+    server.stop()
+    done = restore(vm0, backup, env={"VM0_FAULT": "restore.staged:crash"})
+    assert done.code == 128 + signal.SIGKILL
+    assert leftovers(vm0) == ["vm0.db.restore"]
+    server.start()
+    assert leftovers(vm0) == [] and kept(vm0) == []
+    assert run_ids(vm0) == {first, second}
 
 
 def damage(path, how):
@@ -249,6 +315,55 @@ def test_a_restore_on_a_full_disk_changes_nothing(vm0, server, backup):
     assert done.code == 5 and b"nothing was changed" in done.stderr, done
     assert leftovers(vm0) == [] and kept(vm0) == []
     server.start()
+    assert run_ids(vm0) == {run_id}
+
+
+def test_a_restore_that_can_not_be_committed_is_taken_back(vm0, server, backup):
+    run_id = end_run(vm0)
+    back_up(vm0, backup)
+    server.stop()
+    done = restore(vm0, backup, env={"VM0_FAULT": "file.write:fail"})  # of the marker
+    assert done.code == 5 and b"restore.ready" in done.stderr, done
+    assert leftovers(vm0) == [] and kept(vm0) == []
+    server.start()
+    assert run_ids(vm0) == {run_id}
+
+
+def test_a_restore_leaves_nothing_or_says_that_it_is_begun(vm0, server, backup):
+    end_run(vm0)
+    back_up(vm0, backup)
+    server.stop()
+    outcomes = set()
+    for passes in range(1, 100):
+        done = restore(vm0, backup, env={"VM0_FAULT": f"file.sync_directory:fail@{passes}"})
+        if done.code == 0:
+            break
+        is_begun = b"The restore is begun" in done.stderr
+        is_unchanged = b"nothing was changed" in done.stderr
+        outcomes.add((is_begun, is_unchanged))
+        assert b"Restore failed" in done.stderr and not (is_begun and is_unchanged), done
+        if is_begun:
+            assert restore(vm0, backup).code == 0
+        assert leftovers(vm0) == [], (passes, done)
+    assert outcomes == {(False, True), (False, False), (True, False)}
+
+
+def test_the_key_of_a_database_that_is_elsewhere_is_not_replaced(vm0, server, backup):
+    run_id = end_run(vm0)
+    back_up(vm0, backup)
+    server.stop()
+    for name in ("vm0.db", "vm0.db-wal"):  # it is lost: its own key is in no way
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(vm0.data_dir, name))
+    assert restore(vm0, backup).code == 0
+    vm0.data_dir = os.path.join(vm0.root, "e")
+    vm0.serve("--store", f"sqlite:{vm0.path('elsewhere.db')}").stop()
+    done = restore(vm0, backup)
+    assert done.code == 1 and b"a database that is not here" in done.stderr, done
+    assert kept(vm0) == [] and leftovers(vm0) == []
+    os.unlink(os.path.join(vm0.data_dir, "secret.key"))
+    assert restore(vm0, backup).code == 0
+    vm0.serve()
     assert run_ids(vm0) == {run_id}
 
 

@@ -245,6 +245,11 @@ def kill(pid, number=signal.SIGKILL):
         pass
 
 
+def kill_and_wait(pid):
+    kill(pid)
+    wait_gone(pid)
+
+
 class VirtualClock:
     """The server of VM0_TEST_CLOCK; the protocol is in src/os/clock.h. Time stands still but for
     advance()."""

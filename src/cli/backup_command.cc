@@ -54,8 +54,11 @@ class NewFile {
   NewFile& operator=(const NewFile&) = delete;
 
   Status Write(std::string_view bytes) {
-    if (os::FaultFails("backup.write")) return Fail(SystemErrorOf(ENOSPC, "write"));
-    VM0_TRY(os::WriteAt(fd_.get(), bytes, size_));
+    const Status written = os::FaultFails("backup.write") ? Fail(SystemErrorOf(ENOSPC, "write"))
+                                                          : os::WriteAt(fd_.get(), bytes, size_);
+    if (!written)
+      return Fail(Code::kIo, path_.native() + ": " + written.error().message +
+                                 "; free some space on its disk");
     size_ += static_cast<std::int64_t>(bytes.size());
     return {};
   }

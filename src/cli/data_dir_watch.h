@@ -10,8 +10,8 @@
 namespace vm0::cli {
 
 // Notices that a server's data directory was moved away or deleted: <data-dir>/lock is not the file
-// any more that the server has locked, so another server may serve there. Looks every 5 s. Loop
-// thread only.
+// any more that the server has locked, so another server may serve there. Looks every 5 s.
+// Decides nothing. Owned by ServerProcess; loop thread only.
 class DataDirWatch {
  public:
   static constexpr Seconds kInterval{5};

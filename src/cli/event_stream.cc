@@ -98,8 +98,9 @@ void EventStream::Note(const client::EventPage& page) {
   if (!page.events.empty()) idle_pause_.Reset();
   const bool is_proved = choice_.Succeeded(page.events.empty() ? News::kNone : News::kEvents, now);
   if (is_proved && options_.verbose) {
-    session_.output().SayDim("Events come by " + std::string(NameOf(choice_.current())) +
-                             " now; before: " + reason_);
+    const std::string why = choice_.is_best() ? "" : "; before: " + reason_;
+    session_.output().SayDim("Events come by " + std::string(NameOf(choice_.current())) + " now" +
+                             why);
   }
   if (!HasEnded(page) && choice_.TryBetter(now)) UseTransport();
 }

@@ -21,6 +21,8 @@ Status KeepNewEvents(client::EventPage& page, std::int64_t cursor);
 
 // The events of a run, page by page, each once and in order, across restarts of the server, lost
 // connections and changes of the transport. Owns the one thing that must not be lost: the cursor.
+// One for each follower; loop thread only. Shows nothing but lost and found servers, and with
+// verbose the transport.
 class EventStream {
  public:
   EventStream(Session& session, std::string run_id, std::int64_t since, FetchOptions options);

@@ -59,7 +59,7 @@ Result<store::BackupHeader> ReadBackup(const fs::path& file,
   return *check.header();
 }
 
-// With the file's name, and where there is no room what to do.
+// With the file's name.
 Error Explain(Error error, const fs::path& file) {
   error.message = file.native() + ": " + error.message;
   return error;
@@ -76,9 +76,9 @@ Result<store::BackupHeader> StageDatabase(const fs::path& file, const fs::path& 
   VM0_ASSIGN(const os::Fd fd, os::OpenForWriting(staged, O_CREAT | O_EXCL));
   std::int64_t size = 0;
   const auto write = [&](std::string_view bytes) -> Status {
-    if (os::FaultFails("restore.write"))
-      return Fail(SystemErrorOf(ENOSPC, "write", staged.native()));
-    if (const Status written = os::WriteAt(fd.get(), bytes, size); !written)
+    const Status written = os::FaultFails("restore.write") ? Fail(SystemErrorOf(ENOSPC, "write"))
+                                                           : os::WriteAt(fd.get(), bytes, size);
+    if (!written)
       return Fail(Code::kUnavailable, staged.native() + ": " + written.error().message +
                                           "; free some space on its disk");
     size += static_cast<std::int64_t>(bytes.size());
@@ -89,7 +89,7 @@ Result<store::BackupHeader> StageDatabase(const fs::path& file, const fs::path& 
   return header;
 }
 
-// What an earlier restore has staged and not committed, or this one before it failed.
+// What a restore has staged that was not committed.
 Status RemoveStaged(const fs::path& data_dir) {
   for (const char* name : {kDatabase, kSecretKey, kMachine})
     VM0_TRY(os::Remove(WithEnd(data_dir / name, kStaged)));
@@ -119,6 +119,7 @@ Result<Staged> Stage(const fs::path& file, const fs::path& data_dir, WallTime no
   VM0_ASSIGN(staged.facts, store::InspectDatabase(database.string()));
   staged.kept_as = ChooseKept(data_dir, now);
   VM0_TRY(os::SyncDirectory(data_dir));
+  (void)os::FaultFails("restore.staged");
   return staged;
 }
 
@@ -169,8 +170,21 @@ Result<store::BackupHeader> CheckBackup(const fs::path& file) {
   return Fail(Explain(std::move(header).error(), file));
 }
 
+Status CheckTarget(const store::BackupHeader& header, const fs::path& data_dir) {
+  const fs::path key = data_dir / kSecretKey;
+  const auto bytes = os::ReadFile(key, kSmallFile);
+  if (Exists(data_dir / kDatabase) || (bytes && *bytes == header.secret_key) ||
+      (!bytes && bytes.error().code == Code::kNotFound))
+    return {};
+  return Fail(Code::kConflict,
+              key.string() +
+                  " belongs to a database that is not here, and the backup has another: "
+                  "move that database to " +
+                  (data_dir / kDatabase).string() + " (`vm0 serve --store` says where it is), or " +
+                  "choose another --data-dir; if it is lost, move the key away");
+}
+
 Result<Staged> StageBackup(const fs::path& file, const fs::path& data_dir, WallTime now) {
-  VM0_TRY(RemoveStaged(data_dir));
   auto staged = Stage(file, data_dir, now);
   if (staged) return staged;
   (void)RemoveStaged(data_dir);
@@ -181,15 +195,23 @@ Result<Staged> StageBackup(const fs::path& file, const fs::path& data_dir, WallT
 }
 
 Status CommitRestore(const fs::path& data_dir, const Staged& staged) {
-  VM0_TRY(os::WriteFileAtomic(data_dir / kMarker, staged.kept_as + "\n"));
-  (void)os::FaultFails("restore.ready");
-  return {};
+  const fs::path marker = data_dir / kMarker;
+  const Status committed = os::WriteFileAtomic(marker, staged.kept_as + "\n");
+  if (committed) {
+    (void)os::FaultFails("restore.ready");
+    return {};
+  }
+  // It may have its name already. What is staged goes last: without the marker it is nothing.
+  Status undone = os::Remove(marker);
+  if (undone) undone = os::SyncDirectory(data_dir);
+  if (undone) undone = RemoveStaged(data_dir);
+  return committed;
 }
 
 Status FinishRestore(const fs::path& data_dir) {
   const fs::path marker = data_dir / kMarker;
   const auto text = os::ReadFile(marker, kSmallFile);
-  if (!text && text.error().code == Code::kNotFound) return {};
+  if (!text && text.error().code == Code::kNotFound) return RemoveStaged(data_dir);
   if (!text) return Fail(text.error());
   const std::string kept_as(TrimAscii(*text));
   if (!kept_as.starts_with(kKept) || kept_as.find('/') != std::string::npos)

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "store/backup.h"
+#include "store/inspect.h"
 
 // A backup takes the place of a data directory's database, in steps between which the process or
 // the machine may die. What it brings is staged under other names; a marker, `restore.ready`, says
@@ -17,6 +18,10 @@ namespace vm0::cli {
 // Reads all of a backup and changes nothing. kBadRequest when it is damaged or none, kNotFound.
 Result<store::BackupHeader> CheckBackup(const std::filesystem::path& file);
 
+// Whether a backup may take the place of what is there: kConflict when there is the key of another
+// database that is elsewhere, which would lose it.
+Status CheckTarget(const store::BackupHeader& header, const std::filesystem::path& data_dir);
+
 // Stages a backup and checks its database. The caller holds <data-dir>/lock, and has finished what
 // was begun before. On an error all is as it was.
 struct Staged {
@@ -26,10 +31,10 @@ struct Staged {
 };
 Result<Staged> StageBackup(const std::filesystem::path& file, const std::filesystem::path& data_dir,
                            WallTime now);
-// From here on it is going to happen.
+// From here on it is going to happen. On an error all is as it was, as far as the disk lets us.
 Status CommitRestore(const std::filesystem::path& data_dir, const Staged& staged);
-// Does what a committed restore has left to do; nothing when there is none. The caller holds
-// <data-dir>/lock. kConflict when somebody else uses the database.
+// Does what a committed restore has left to do; when there is none, removes what one has staged.
+// The caller holds <data-dir>/lock. kConflict when somebody else uses the database.
 Status FinishRestore(const std::filesystem::path& data_dir);
 
 }  // namespace vm0::cli

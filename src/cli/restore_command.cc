@@ -24,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Millis kLockPause{20};
-constexpr std::string_view kFailed = "Restore failed; nothing was changed";
 
 struct RestoreOptions {
   std::string file;
@@ -47,18 +46,24 @@ class TakeOver {
 
  private:
   asio::awaitable<Result<os::FileLock>> Take() {
-    VM0_CO_ASSIGN(auto lock, LockDataDir(data_dir_));
-    if (lock) co_return std::move(*lock);
-    const auto info = ReadServerInfo(data_dir_);
-    if (!info || !info->on_demand) co_return Fail(Served());
-    VM0_CO_TRY(co_await AskForRoom());
     const MonoTime deadline = clock_.Now() + kServerPatience;
-    while (clock_.Now() < deadline) {
-      VM0_CO_ASSIGN(lock, LockDataDir(data_dir_));
+    std::string asked;
+    for (;;) {
+      VM0_CO_ASSIGN(auto lock, LockDataDir(data_dir_));
       if (lock) co_return std::move(*lock);
+      const std::string holder = LockHolder(data_dir_);
+      // What is there may be of another: of the one before, or of nobody while one starts.
+      const auto info = ReadServerInfo(data_dir_);
+      const bool is_holders = info && holder.starts_with("pid=" + std::to_string(info->pid) + " ");
+      if ((is_holders && !info->on_demand) || clock_.Now() >= deadline) co_return Fail(Served());
+      // A command may have started the next one meanwhile: that is asked, too.
+      if (is_holders && holder != asked) {
+        const Status answer = co_await AskForRoom();
+        if (answer) asked = holder;
+        if (!answer && answer.error().code != Code::kUnreachable) co_return Fail(answer.error());
+      }
       co_await os::Sleep(clock_, kLockPause);
     }
-    co_return Fail(Served());
   }
   Error Served() const {
     return {Code::kConflict, "a server uses " + data_dir_.string() + " (" + LockHolder(data_dir_) +
@@ -80,10 +85,9 @@ class TakeOver {
   fs::path data_dir_;
 };
 
-Result<os::FileLock> LockForRestore(const fs::path& data_dir) {
-  asio::io_context loop;
-  VM0_ASSIGN(const auto clock, os::MakeClock(loop, "cli"));
-  TakeOver take_over(loop, *clock, data_dir);
+Result<os::FileLock> LockForRestore(asio::io_context& loop, os::Clock& clock,
+                                    const fs::path& data_dir) {
+  TakeOver take_over(loop, clock, data_dir);
   std::optional<Result<os::FileLock>> lock;
   auto run = take_over.Run(lock);
   asio::co_spawn(loop, std::move(run), asio::detached);
@@ -103,6 +107,15 @@ void SayWhatIsKept(Output& output, const fs::path& data_dir, const std::string& 
   output.SayDim("The next server on " + data_dir.string() + " has it. Runs that live go on");
 }
 
+Error Unchanged(Error error) {
+  error.message += "; nothing was changed";
+  return error;
+}
+
+std::string RunsOf(const store::DatabaseFacts& facts) {
+  return std::to_string(facts.runs) + (facts.runs == 1 ? " run" : " runs");
+}
+
 Status Restore(Output& output, const RestoreOptions& options, const fs::path& data_dir) {
   VM0_ASSIGN(const store::BackupHeader header, CheckBackup(options.file));
   if (options.check) {
@@ -110,20 +123,23 @@ Status Restore(Output& output, const RestoreOptions& options, const fs::path& da
     return {};
   }
   VM0_TRY(PrepareDataDir(data_dir));
-  VM0_ASSIGN(const os::FileLock lock, LockForRestore(data_dir));
+  asio::io_context loop;
+  VM0_ASSIGN(const auto clock, os::MakeClock(loop, "cli"));
+  VM0_ASSIGN(const os::FileLock lock, LockForRestore(loop, *clock, data_dir));
   VM0_TRY(FinishRestore(data_dir));
-  const WallTime now = std::chrono::time_point_cast<Micros>(std::chrono::system_clock::now());
-  VM0_ASSIGN(const Staged staged, StageBackup(options.file, data_dir, now));
-  VM0_TRY(CommitRestore(data_dir, staged));
+  VM0_TRY(CheckTarget(header, data_dir));
+  const auto staged = StageBackup(options.file, data_dir, clock->WallNow());
+  if (!staged) return Fail(Unchanged(staged.error()));
+  VM0_TRY(CommitRestore(data_dir, *staged));
   if (const Status finished = FinishRestore(data_dir); !finished) {
     Error error = finished.error();
     error.message += "\n  The restore is begun, and is finished by the next server or restore";
     return Fail(std::move(error));
   }
-  output.SayPainted("✓ Restored " + options.file + " " + Describe(header) + ", " +
-                        std::to_string(staged.facts.runs) + " runs",
-                    term::Style::kGreen);
-  SayWhatIsKept(output, data_dir, staged.kept_as);
+  output.SayPainted(
+      "✓ Restored " + options.file + " " + Describe(header) + ", " + RunsOf(staged->facts),
+      term::Style::kGreen);
+  SayWhatIsKept(output, data_dir, staged->kept_as);
   return {};
 }
 
@@ -141,7 +157,8 @@ int RestoreCommand(Context& context) {
   ::umask(077);
   const Status restored = Restore(context.output, options, *data_dir);
   if (restored) return kExitOk;
-  return ReportError(context.output, options.check ? "No whole backup" : kFailed, restored.error());
+  const std::string_view headline = options.check ? "No whole backup" : "Restore failed";
+  return ReportError(context.output, headline, restored.error());
 }
 
 }  // namespace vm0::cli

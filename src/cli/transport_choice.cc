@@ -44,7 +44,9 @@ bool TransportChoice::Failed(Code code, MonoTime now) {
     }
     rank_ = *trial_of_;
     trial_of_.reset();
-    RetryLater(now);
+    // Where all fail the server is away, which says nothing of any of them.
+    if (is_fallback) strikes_ = 0;
+    if (!is_fallback) RetryLater(now);
     return false;
   }
   if (now - failed_at_ >= kServed) strikes_ = 0;

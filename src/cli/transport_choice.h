@@ -11,13 +11,15 @@ namespace vm0::cli {
 // By which transport events are fetched: server-sent events; where something on the way breaks
 // them, long-poll; where it breaks these, too, plain poll. A fallback counts once it has given a
 // page: if it fails as well, nothing is wrong with the transport. Better ones are tried again
-// later.
+// later. Decides only; opens nothing and waits for nothing. Owned by EventStream, loop thread only.
 class TransportChoice {
  public:
   // `only`: this one, whatever happens.
   TransportChoice(std::optional<client::Transport> only, MonoTime now);
 
   client::Transport current() const;
+  // Whether that is the best of all, or the only one.
+  bool is_best() const { return rank_ == 0; }
 
   enum class News { kEvents, kNone };
   // A page came. True when a transport that was on trial has proved itself.

@@ -63,6 +63,21 @@ TEST_F(TransportChoiceTest, WhenAllFailTheServerIsAway) {
   EXPECT_EQ(current(), Transport::kSse);
 }
 
+TEST_F(TransportChoiceTest, AServerThatIsAwayForLongLeavesNothingBehind) {
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_FALSE(Fail());
+    EXPECT_FALSE(Fail()) << "three failures are needed each time";
+    EXPECT_TRUE(Fail());
+    EXPECT_TRUE(Fail());
+    EXPECT_FALSE(Fail()) << "all have failed";
+    EXPECT_EQ(current(), Transport::kSse);
+  }
+  EXPECT_TRUE(Fail(Code::kDeadline));
+  EXPECT_TRUE(Succeed());
+  EXPECT_EQ(current(), Transport::kLongPoll);
+  EXPECT_TRUE(choice.TryBetter(now + Seconds(60))) << "no later than after the first failure";
+}
+
 TEST_F(TransportChoiceTest, GoesOnToPollWhereLongPollFailsAtOnce) {
   Fail(Code::kDeadline);
   EXPECT_TRUE(Fail());

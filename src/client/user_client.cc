@@ -38,6 +38,16 @@ std::string SocketTarget(const std::string& run_id, std::int64_t since) {
   return RunTarget(run_id) + "/events/ws?since=" + std::to_string(since);
 }
 
+// Of an answer without vm0's own error: somebody on the way gave it, who does not let streams pass.
+Error RefusalOfStream(const http::Response& response) {
+  Error error = ErrorOf(response);
+  const auto body = ParseJsonObject(response.body, "answer");
+  const json::object* fields = body ? ObjectMember(*body, "error") : nullptr;
+  if (!fields || !FindCode(StringMember(*fields, "code").value_or("")))
+    error.code = Code::kUnreachable;
+  return error;
+}
+
 }  // namespace
 
 UserClient::UserClient(http::Client& http, std::string token)
@@ -154,7 +164,7 @@ asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> UserClient::Strea
   auto stream = co_await http_.OpenStream(std::move(request), timeout);
   if (!stream) co_return Fail(std::move(stream).error());
   const http::Response& head = (*stream)->head();
-  if (head.status != 200) co_return Fail(ErrorOf(head));
+  if (head.status != 200) co_return Fail(RefusalOfStream(head));
   if (head.headers.Find("Content-Type").value_or("").starts_with("text/event-stream"))
     co_return std::move(*stream);
   co_return Fail(Code::kUnreachable,
@@ -167,7 +177,7 @@ asio::awaitable<Result<std::unique_ptr<http::WebSocketStream>>> UserClient::Sock
   Authorize(request);
   auto answer = co_await http_.OpenWebSocket(std::move(request), timeout);
   if (!answer) co_return Fail(std::move(answer).error());
-  if (!answer->stream) co_return Fail(ErrorOf(answer->refusal));
+  if (!answer->stream) co_return Fail(RefusalOfStream(answer->refusal));
   co_return std::move(answer->stream);
 }
 

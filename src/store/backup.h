@@ -22,7 +22,7 @@ struct BackupHeader {
   std::int64_t database_bytes = 0;
 };
 
-// BLAKE2b-256 over bytes that come in pieces.
+// BLAKE2b-256 over bytes that come in pieces. One use; not thread-safe.
 class Digest {
  public:
   Digest();
@@ -30,7 +30,7 @@ class Digest {
   Digest(const Digest&) = delete;
   Digest& operator=(const Digest&) = delete;
   void Add(std::string_view bytes);
-  std::string Hex();  // once
+  std::string Hex();
 
  private:
   struct State;
@@ -42,7 +42,8 @@ std::string FormatBackupHeader(const BackupHeader& header);
 // What comes after them: the digest of all before it.
 std::string FormatBackupEnd(Digest& digest);
 
-// Reads a backup that comes in pieces. Errors are kBadRequest and say what is wrong with it.
+// Reads a backup that comes in pieces. Whoever reads a backup owns one: client and restore. Keeps
+// no database bytes. Any one thread. Errors are kBadRequest and say what is wrong with it.
 class BackupCheck {
  public:
   // Those of the bytes that are the database's, a part of `bytes`.
@@ -62,14 +63,5 @@ class BackupCheck {
   std::int64_t database_bytes_ = 0;  // that have come
   std::string end_;
 };
-
-// What a database holds, to be told and compared.
-struct DatabaseFacts {
-  int schema = 0;
-  std::int64_t runs = 0;
-};
-// Looks at every page of the database `path`, which nobody uses. kBadRequest when it is damaged or
-// none of ours, kConflict when a newer vm0 wrote it.
-Result<DatabaseFacts> InspectDatabase(const std::string& path);
 
 }  // namespace vm0::store

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "store/inspect.h"
 #include "store/sqlite.h"
 #include "store/test_store.h"
 
@@ -150,6 +151,18 @@ TEST(Inspect, RefusesADatabaseThatIsDamagedOrNotOurs) {
   EXPECT_THAT(InspectDatabase(store.dir / "new.db").error().message, HasSubstr("not one of vm0"));
   std::ofstream(store.dir / "text.db") << std::string(5000, 'x');
   EXPECT_EQ(InspectDatabase(store.dir / "text.db").error().code, Code::kBadRequest);
+}
+
+TEST(Inspect, BlamesNoBackupForWhatIsWrongElsewhere) {
+  TestStore store;
+  const auto copy = Await(store.loop, store.database->Copy({}));
+  const std::string path = SaveAs(store.dir / "copy.db", *copy);
+  const auto user = SqliteConnection::Open(path);
+  ASSERT_TRUE((*user)->Execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE"));
+  const auto facts = InspectDatabase(path);
+  ASSERT_FALSE(facts);
+  EXPECT_EQ(facts.error().code, Code::kIo);
+  EXPECT_THAT(facts.error().message, HasSubstr("locked"));
 }
 
 TEST(Inspect, RefusesADatabaseOfANewerVersion) {

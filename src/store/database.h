@@ -27,11 +27,11 @@ struct Stores {
 // The store of one server: a reader for the loop thread, and the one queue through which every
 // write goes. Each piece of work runs in a savepoint of a transaction that it shares with all other
 // work that is waiting (group commit); its `done` is called on the loop after the commit, with the
-// work's own error if it had one (the work is then rolled back alone), or with kIo when the commit
-// failed. Work alone in the queue is committed inline on the loop; more than one is handed to the
-// committer thread. Loop thread only, except that work runs on either. Owned by the server; drained
-// when destroyed: what was submitted is then committed, and each `done` is left in the executor's
-// queue.
+// work's own error if it had one (the work is then rolled back alone), or with kIo, or kUnavailable
+// on a full disk, when the commit failed. Work alone in the queue is committed inline on the loop;
+// more than one is handed to the committer thread. Loop thread only, except that work runs on
+// either. Owned by the server; drained when destroyed: what was submitted is then committed, and
+// each `done` is left in the executor's queue.
 class Database {
  public:
   using Work = std::function<Status(Stores&)>;

@@ -90,6 +90,11 @@ Status SqliteQuery::Run() {
   return {};
 }
 
+bool SqliteQuery::found_damage() const {
+  const int kind = error_ & 0xff;
+  return kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB;
+}
+
 bool SqliteQuery::IsNull(int column) const {
   return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }

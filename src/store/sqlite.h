@@ -51,6 +51,8 @@ class SqliteQuery {
   Result<bool> Step();
   // A statement that gives no rows.
   Status Run();
+  // Whether it failed since the file is damaged or no database.
+  bool found_damage() const;
 
   // Columns of the current row, from 0.
   bool IsNull(int column) const;

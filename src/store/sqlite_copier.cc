@@ -13,6 +13,13 @@
 #include "store/sqlite.h"
 
 namespace vm0::store {
+namespace {
+
+std::string CopyOf(const std::string& path) { return path + ".copy"; }
+
+}  // namespace
+
+Status RemoveCopy(const std::string& path) { return os::Remove(CopyOf(path)); }
 
 SqliteCopier::SqliteCopier(std::string path, asio::any_io_executor executor)
     : path_(std::move(path)), executor_(std::move(executor)) {}
@@ -40,9 +47,7 @@ Result<os::Fd> SqliteCopier::Copy(const std::stop_token& own,
                                   const std::stop_token& callers) const {
   const auto is_unwanted = [&] { return own.stop_requested() || callers.stop_requested(); };
   if (is_unwanted()) return Fail(Code::kUnavailable, "the copy of the database was given up");
-  const std::string copy = path_ + ".copy";
-  // One that a dead server has left.
-  VM0_TRY(os::Remove(copy));
+  const std::string copy = CopyOf(path_);
   // Empty, so that SQLite finds it with our mode.
   VM0_TRY(os::OpenForWriting(copy, O_CREAT | O_EXCL));
   Status made;

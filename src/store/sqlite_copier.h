@@ -12,6 +12,9 @@
 
 namespace vm0::store {
 
+// Removes the copy of the database `path` that a dead process has left. The caller has its lock.
+Status RemoveCopy(const std::string& path);
+
 // Copies a database that is in use, on a thread and a connection of its own: a reader of the
 // write-ahead log, which holds up no writer. Loop thread only; one copy at a time.
 class SqliteCopier {

@@ -12,6 +12,7 @@
 #include "os/fault.h"
 #include "os/fd.h"
 #include "os/process.h"
+#include "store/sqlite_copier.h"
 #include "store/sqlite_migrations.h"
 
 namespace vm0::store {
@@ -73,11 +74,8 @@ Error NoWal(const std::string& path, std::string_view why) {
 Status UseWal(SqliteConnection& connection) {
   auto query = connection.Query("PRAGMA journal_mode = WAL");
   const auto row = query.Step();
-  if (!row) {
-    const bool damaged =
-        row.error().message.contains("not a database") || row.error().message.contains("malformed");
-    return Fail(damaged ? row.error() : NoWal(connection.path(), row.error().message));
-  }
+  if (!row)
+    return Fail(query.found_damage() ? row.error() : NoWal(connection.path(), row.error().message));
   const std::string mode = *row ? query.Text(0) : "no answer";
   if (mode != "wal") return Fail(NoWal(connection.path(), "journal_mode=" + mode));
   return {};
@@ -140,6 +138,7 @@ Status SqliteDatabase::RunWork(QueuedWork& item) {
 Result<std::unique_ptr<Database>> OpenSqlite(const std::string& path,
                                              asio::any_io_executor executor) {
   VM0_ASSIGN(auto lock, Lock(path));
+  VM0_TRY(RemoveCopy(path));
   VM0_TRY(MakePrivateFile(path));
   VM0_TRY(SyncWhatIsLeft(path + "-wal"));
   VM0_ASSIGN(auto writer, Connect(path));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/backup.h"
+#include "store/inspect.h"
 #include "store/sqlite.h"
 #include "store/sqlite_migrations.h"
 
@@ -10,11 +10,16 @@ std::unexpected<Error> Damaged(const std::string& what) {
   return Fail(Code::kBadRequest, "the database in it is damaged: " + what + "; use another backup");
 }
 
+// What SQLite says of a damaged file; a busy disk or no memory says nothing of it.
+std::unexpected<Error> Explain(const SqliteQuery& query, const Error& error) {
+  return query.found_damage() ? Damaged(error.message) : Fail(error);
+}
+
 // A check of SQLite's that gives rows of text; "ok" and nothing are good.
 Status RunCheck(SqliteConnection& connection, std::string_view pragma) {
   auto query = connection.Query(pragma);
   const auto row = query.Step();
-  if (!row) return Damaged(row.error().message);
+  if (!row) return Explain(query, row.error());
   if (!*row || query.View(0) == "ok") return {};
   return Damaged(query.Text(0));
 }
@@ -35,7 +40,7 @@ Result<DatabaseFacts> InspectDatabase(const std::string& path) {
                                      std::to_string(newest) + "); use that version");
   auto count = connection->Query("SELECT count(*) FROM runs");
   const auto row = count.Step();
-  if (!row) return Damaged(row.error().message);
+  if (!row) return Explain(count, row.error());
   facts.runs = count.Int(0);
   return facts;
 }

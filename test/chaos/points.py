@@ -58,6 +58,7 @@ POINTS_OF_COMMANDS = {
     "backup.piece": ("server", CRASH),
     "backup.write": ("client", FAIL),
     "restore.write": ("client", FAIL),
+    "restore.staged": ("client", CRASH),
     "restore.ready": ("client", CRASH),
     "restore.aside": ("client", CRASH),
     "restore.placed": ("client", CRASH),
