@@ -100,13 +100,6 @@ def activity(vm0, run_id):
     return vm0.http.get(f"/api/agent/runs/{run_id}").json.get("activity", {})
 
 
-def until(done):
-    """Asks again and again; time has to flow meanwhile."""
-    while not (found := done()):
-        pass
-    return found
-
-
 def test_row_DiskFullSpool(vm0, clock):
     """What the agent prints meanwhile waits in the pipe, and nothing is lost."""
     disk = vm0.use_small_disk(64)
@@ -122,7 +115,7 @@ def test_row_DiskFullSpool(vm0, clock):
     clock.wait_timer("supervisor", within=1, pid=supervisor)
     clock.advance(7)
     with clock.flow(speed=20):
-        until(lambda: "waitsForDiskSeconds" in activity(vm0, run_id))
+        waits.until("waits", lambda: "waitsForDiskSeconds" in activity(vm0, run_id))
         assert b"running, waits for a full disk" in vm0.run("ps").stdout
     assert bell.is_silent(), "it waits at its pipe"
     disk.empty()
@@ -153,7 +146,7 @@ def test_row_DiskFullSpool_timeouts_hold_and_the_end_waits_for_room(vm0, clock):
     with clock.flow(speed=20):
         for pid in agents:
             waits.wait_gone(pid)
-        until(lambda: activity(vm0, run_id).get("waitsForDiskSeconds", 0) >= 600)
+        waits.until("waits long", lambda: activity(vm0, run_id).get("waitsForDiskSeconds", 0) >= 600)
     assert vm0.page(run_id)["run"]["status"] == "running"
     disk.empty()
     with clock.flow(speed=20):
@@ -200,7 +193,7 @@ def test_a_silent_agent_is_told_from_a_supervisor_that_is_not_heard_of(vm0, cloc
     run_id = vm0.create_run([{"line": "ready"}, {"wait": gate.path}])
     vm0.wait_events(run_id, 1)
     with clock.flow(speed=50):
-        until(lambda: b"running, silent for " in vm0.run("ps").stdout)
+        waits.until("is silent", lambda: b"running, silent for " in vm0.run("ps").stdout)
         shown = vm0.run("show", run_id).stdout.decode()
     assert re.search(r"^activity: last event \d+m ago, supervisor heard of \d+s ago$", shown,
                      re.MULTILINE), shown
@@ -210,9 +203,9 @@ def test_a_silent_agent_is_told_from_a_supervisor_that_is_not_heard_of(vm0, cloc
     by_tcp = {"VM0_API_URL": server.url, "VM0_TOKEN": vm0.token}
     unheard = b"running, supervisor not heard of since the server started"
     with clock.flow(speed=50):
-        until(lambda: unheard in vm0.run("ps", env=by_tcp).stdout)
+        waits.until("is unheard", lambda: unheard in vm0.run("ps", env=by_tcp).stdout)
         os.rename(away, server.socket_path)
-        until(lambda: b"running, silent for " in vm0.run("ps").stdout)
+        waits.until("is silent", lambda: b"running, silent for " in vm0.run("ps").stdout)
         gate.open()
         assert vm0.wait_end(run_id)[1]["status"] == "completed"
     assert "activity" not in vm0.http.get(f"/api/agent/runs/{run_id}").json

@@ -6,7 +6,7 @@ import os
 import pytest
 
 import waits
-from backup import Backup, run_key
+from older_database import OlderDatabase, run_key
 from test_protocol_deaths import start_run, texts, wait_spooled
 
 MARK = "the-last-line"
@@ -15,7 +15,7 @@ MARK = "the-last-line"
 def backup_of(vm0, server):
     """The server's database now; the server serves on."""
     server.stop()
-    made = Backup(vm0)
+    made = OlderDatabase(vm0)
     server.start()
     return made
 
@@ -44,6 +44,19 @@ def start_behind_another(vm0, server, *steps):
     bell.wait()
     vm0.wait_events(run_id, 1)
     return backup, run_id, gate, bell, other
+
+
+def test_row_RestoredCancelled_it_is_run_after_all(vm0):
+    server = vm0.serve("--max-concurrent", 1)
+    gate = vm0.gate()
+    vm0.wait_events(vm0.create_run([{"line": "other"}, {"wait": gate.path}]), 1)
+    run_id = vm0.create_run([{"line": "run after all"}])
+    older = backup_of(vm0, server)
+    assert vm0.http.post(f"/api/agent/runs/{run_id}/cancel").json["status"] == "cancelled"
+    restore(server, older)
+    gate.open()
+    events, state = vm0.wait_end(run_id)
+    assert (texts(events), state["status"]) == (["run after all"], "completed")
 
 
 def test_row_RestoredPending_no_second_agent_starts(vm0):
@@ -142,7 +155,7 @@ def test_row_RestoredFewerEvents_also_when_it_ends_meanwhile(vm0, server):
 def test_row_RestoredUnstarted_goes_on_as_started(vm0, server, alive):
     run_id, gate = start_run(vm0, {"line": MARK}, "gate")
     server.stop()
-    backup = Backup(vm0)
+    backup = OlderDatabase(vm0)
     # As it was between its claim and its start.
     backup.edit("update runs set started = 0, started_at = null where id = ?", run_key(run_id))
     backup.edit("delete from events where run_id = ?", run_key(run_id))
@@ -165,7 +178,7 @@ def test_a_run_that_was_cancelled_in_the_restored_database_is_stopped(vm0, clock
     run_id, _ = start_run(vm0, {"hang": True})
     supervisor, agents = vm0.supervisor_pid(run_id), vm0.agent_processes(run_id)
     server.stop()
-    backup = Backup(vm0)
+    backup = OlderDatabase(vm0)
     backup.edit("delete from tokens where run_id is not null")
     backup.edit("delete from events")
     backup.edit("update runs set status = 'cancelled', started = 0, started_at = null, "

@@ -97,6 +97,14 @@ def wait_gone(pid, timeout=HANG_SECONDS):
         os.close(fd)
 
 
+def until(what, done):
+    """Asks again and again, for what nothing tells of; time has to flow meanwhile."""
+    end = time.monotonic() + HANG_SECONDS
+    while not done():
+        if time.monotonic() > end:
+            raise Hang(f"never: {what}")
+
+
 def describe_process(pid):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:

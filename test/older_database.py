@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backups of a server's database, as docs/recovery.md says that they are made and put back. Runs go
-on meanwhile."""
+"""An older copy of a server's database, put back as `cp` does it, behind vm0's back (decision 15).
+Runs go on meanwhile."""
 
 import contextlib
 import os
@@ -10,12 +10,12 @@ import sqlite3
 FILES = ("vm0.db", "vm0.db-wal", "vm0.db-shm")
 
 
-class Backup:
+class OlderDatabase:
     """The database as it was when this was made. The server must be stopped or killed."""
 
     def __init__(self, world):
         self._world = world
-        self._path = os.path.join(world.root, "backup.db")
+        self._path = os.path.join(world.root, "older.db")
         # Not a copy of the file: what is in its write-ahead log belongs to it.
         source = sqlite3.connect(os.path.join(world.data_dir, "vm0.db"))
         copy = sqlite3.connect(self._path)
@@ -23,7 +23,7 @@ class Backup:
             source.backup(copy)
 
     def edit(self, statement, *values):
-        """Changes what the backup holds: what an earlier one would hold."""
+        """Changes what it holds: what an earlier one would hold."""
         with contextlib.closing(sqlite3.connect(self._path)) as database:
             count = database.execute(statement, values).rowcount
             database.commit()
