@@ -39,7 +39,7 @@ class Api::Impl {
       : context_{parts,
                  std::move(options),
                  std::move(handover),
-                 {},
+                 OpenWaits(parts.clock),
                  Liveness(parts.clock),
                  FramesMaker(parts.feed),
                  parts.clock.Now()} {}
@@ -49,7 +49,9 @@ class Api::Impl {
 
   OpenWaits& waits() { return context_.waits; }
   const OpenWaits& waits() const { return context_.waits; }
-  MonoTime last_request() const { return context_.last_use; }
+  MonoTime last_request() const {
+    return std::max(context_.last_request, context_.waits.last_read_end());
+  }
 
  private:
   asio::awaitable<void> Serve(http::Exchange& exchange);
@@ -127,9 +129,9 @@ asio::awaitable<void> Api::Impl::Serve(http::Exchange& exchange) {
   if (principal.is_run() && run::Runs::CheckAttempt(*principal.run, principal.attempt))
     context_.liveness.Heard(principal.run->id);
   const bool is_use = IsUse(call, *plan.route);
-  if (is_use) context_.last_use = context_.parts.clock.Now();
+  if (is_use) context_.last_request = context_.parts.clock.Now();
   Answer answer = co_await Run(call, *plan.route);
-  if (is_use) context_.last_use = context_.parts.clock.Now();
+  if (is_use) context_.last_request = context_.parts.clock.Now();
   if (answer) co_await exchange.Send(*std::move(answer));
   if (call.after_answer) call.after_answer();
 }

@@ -80,9 +80,8 @@ class Api {
   // can stop. From then on it is not ready.
   void EndWaits();
   Readers readers() const;
-  // How many readers these are, and when the last of them or of the requests by somebody else than
-  // a runner or supervisor ended: what the on-demand server's life depends on. Requests that need
-  // no token do not count.
+  // Waits that keep an on-demand server alive: readers and backups. When the last of them, or
+  // request by somebody else than a machine, ended. Requests that need no token do not count.
   std::size_t open_reads() const;
   MonoTime last_request() const;
   // Whether it takes requests and the store answers; what /readyz says.

@@ -23,7 +23,9 @@ bool IsToken(std::string_view text) {
   return !text.empty() && text.size() <= kMaxTokenSize && std::ranges::all_of(text, IsVisibleAscii);
 }
 
+// By a request for WebSocket alone.
 std::optional<std::string_view> OfferedToken(const http::Request& request) {
+  if (!request.headers.Find("Upgrade")) return std::nullopt;
   for (const std::string_view offered : http::OfferedProtocols(request)) {
     if (offered.starts_with(kTokenProtocolPrefix))
       return offered.substr(kTokenProtocolPrefix.size());
@@ -34,7 +36,10 @@ std::optional<std::string_view> OfferedToken(const http::Request& request) {
 Result<std::string_view> BearerToken(const http::Request& request) {
   const auto header = request.headers.Find("authorization");
   if (!header) {
-    if (const auto offered = OfferedToken(request); offered && IsToken(*offered)) return *offered;
+    if (const auto offered = OfferedToken(request)) {
+      if (IsToken(*offered)) return *offered;
+      return NotAuthenticated("the token in Sec-WebSocket-Protocol is malformed");
+    }
     return NotAuthenticated("the Authorization header is missing; send \"Bearer <token>\"");
   }
   const std::size_t space = header->find(' ');

@@ -30,7 +30,7 @@ inline constexpr std::string_view kTokenProtocolPrefix = "vm0.token.";
 
 // The principal of `Authorization: Bearer <token>`, or of a request for WebSocket that offers
 // "vm0.token.<token>". kUnauthorized, "Not authenticated: …", says
-// whether the header is missing or malformed, or the token unknown or expired.
+// whether that is missing or malformed, or the token unknown or expired.
 Result<Principal> Authenticate(const http::Request& request, store::RunStore& store, WallTime now);
 
 // What a route asks of its caller.

@@ -18,6 +18,7 @@ TEST(Auth, EachWayToFailHasItsOwnWords) {
     const char* message;
   } cases[] = {
       {{}, "header is missing"},
+      {{{"Sec-WebSocket-Protocol", "vm0.token." + stack.alice}}, "header is missing"},
       {{{"Authorization", "Bearer"}}, "header is malformed"},
       {{{"Authorization", "Bearer "}}, "header is malformed"},
       {{{"Authorization", "Basic " + stack.alice}}, "header is malformed"},

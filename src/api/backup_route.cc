@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <iostream>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -55,7 +56,10 @@ class BackupSource final : public http::StreamSource {
     if (!header_.empty()) return Piece(std::exchange(header_, {}), false);
     (void)os::FaultFails("backup.piece");
     Result<std::string> bytes = ReadPiece(copy_.get(), offset_);
-    if (!bytes) return {nullptr, 0, true};
+    if (!bytes) {
+      std::clog << "vm0: a backup broke off: " + bytes.error().message + "\n";
+      return {nullptr, 0, true};
+    }
     if (bytes->empty()) return Piece(store::FormatBackupEnd(digest_), true);
     offset_ += static_cast<std::int64_t>(bytes->size());
     return Piece(*std::move(bytes), false);

@@ -22,7 +22,7 @@ struct Context {
   OpenWaits waits;
   Liveness liveness;
   FramesMaker frames;
-  MonoTime last_use;  // when the last request or reader by somebody else than a machine ended
+  MonoTime last_request;  // when the last one by somebody else than a machine began or was answered
 };
 
 // One request on its way through a route. Lives in Api::Handle.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <iostream>
 #include <memory>
 
 #include "api/object_writer.h"
 #include "api/page.h"
 #include "api/respond.h"
 #include "api/routes.h"
+#include "api/run_source.h"
 #include "api/webhook_run.h"
 
 namespace vm0::api {
@@ -15,28 +17,24 @@ bool IsSuperseded(const store::Run& run, const std::optional<int>& attempt) {
 }
 
 // Says each intent once per connection, and the end. Events are nothing to it.
-class ControlSource final : public http::StreamSource, private feed::Listener {
+class ControlSource final : public RunSource {
  public:
   ControlSource(Context& context, const WebhookRun& target)
-      : context_(context), run_(target.run.id), attempt_(target.attempt) {}
+      : RunSource(context, target.run.id, OpenWaits::Kind::kMachine), attempt_(target.attempt) {}
 
-  void Begin(http::StreamWaker& waker) override {
-    waker_ = &waker;
-    subscription_ = context_.parts.feed.Subscribe(run_, *this);
-    ticket_.emplace(context_.waits, OpenWaits::Kind::kMachine, [this] { waker_->Wake(); });
-  }
   http::StreamPiece Next() override {
-    const auto head = context_.parts.feed.ReadHead(run_);
-    if (!head || context_.waits.ended() || IsSuperseded(*head->run, attempt_))
+    const auto head = context().parts.feed.ReadHead(run_id());
+    if (!head)
+      std::clog << "vm0: the control stream of run " + run_id().ToString() + ": " +
+                       head.error().message + "\n";
+    if (!head || context().waits.ended() || IsSuperseded(*head->run, attempt_))
       return {nullptr, 0, true};
     const bool is_end = store::IsTerminal(head->run->status);
     return {std::make_shared<const std::string>(NextFrames(*head->run)), 0, is_end};
   }
   bool TakeBack(std::size_t) override { return false; }
-  http::StreamPiece OnSilence() override { return {SseComment(), 0, false}; }
 
  private:
-  void OnNews() override { waker_->Wake(); }
   // What is new in the run's row; empty when nothing is.
   std::string NextFrames(const store::Run& run) {
     std::string frames;
@@ -52,12 +50,7 @@ class ControlSource final : public http::StreamSource, private feed::Listener {
     return frames;
   }
 
-  Context& context_;
-  const RunId run_;
   const std::optional<int> attempt_;
-  http::StreamWaker* waker_ = nullptr;
-  std::unique_ptr<feed::Subscription> subscription_;
-  std::optional<OpenWaits::Ticket> ticket_;
   bool cancel_said_ = false;
 };
 

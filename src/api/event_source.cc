@@ -26,19 +26,10 @@ std::string FormatRetry() {
 }  // namespace
 
 EventSource::EventSource(Context& context, const Reader& reader)
-    : context_(context),
-      run_(reader.run),
+    : RunSource(context, reader.run, KindOf(reader.framing)),
       view_(reader.view),
       framing_(reader.framing),
       cursor_(reader.since) {}
-
-EventSource::~EventSource() { context_.last_use = context_.parts.clock.Now(); }
-
-void EventSource::Begin(http::StreamWaker& waker) {
-  waker_ = &waker;
-  subscription_ = context_.parts.feed.Subscribe(run_, *this);
-  ticket_.emplace(context_.waits, KindOf(framing_), [this] { waker_->Wake(); });
-}
 
 http::StreamPiece EventSource::Say(std::string frame, bool is_last) {
   frames_.reset();
@@ -46,7 +37,7 @@ http::StreamPiece EventSource::Say(std::string frame, bool is_last) {
 }
 
 http::StreamPiece EventSource::Next() {
-  if (context_.waits.ended() && !rest_) return Say(StopFrame(framing_), true);
+  if (context().waits.ended() && !rest_) return Say(StopFrame(framing_), true);
   auto piece = Read();
   return piece ? *std::move(piece) : SayFailure(piece.error());
 }
@@ -59,12 +50,12 @@ http::StreamPiece EventSource::SayStatus(store::RunStatus status, const store::R
 
 http::StreamPiece EventSource::SayFailure(const Error& error) {
   if (InfoOf(error.code).http_status >= 500)
-    std::clog << "vm0: a reader of run " + run_.ToString() + ": " + error.message + "\n";
+    std::clog << "vm0: a reader of run " + run_id().ToString() + ": " + error.message + "\n";
   return Say(ErrorFrame(framing_, error), true);
 }
 
 Result<http::StreamPiece> EventSource::Read() {
-  VM0_ASSIGN(const feed::Head head, context_.parts.feed.ReadHead(run_));
+  VM0_ASSIGN(const feed::Head head, context().parts.feed.ReadHead(run_id(), cursor_));
   if (rest_) return ReadEvents(head);
   const store::Run& run = *head.run;
   const bool has_more = cursor_ < head.last_sequence;
@@ -86,7 +77,7 @@ FramesQuery EventSource::NextQuery() const {
 }
 
 Result<http::StreamPiece> EventSource::ReadEvents(const feed::Head& head) {
-  VM0_ASSIGN(frames_, context_.frames.Read(head, NextQuery()));
+  VM0_ASSIGN(frames_, context().frames.Read(head, NextQuery()));
   cursor_ = frames_->last();
   const auto rest = std::exchange(rest_, std::nullopt);
   offset_ = rest ? rest->offset : 0;
@@ -105,7 +96,5 @@ bool EventSource::TakeBack(std::size_t taken) {
   frames_.reset();
   return true;
 }
-
-http::StreamPiece EventSource::OnSilence() { return {SseComment(), 0, false}; }
 
 }  // namespace vm0::api

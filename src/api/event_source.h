@@ -4,14 +4,16 @@
 #include <memory>
 #include <optional>
 
-#include "api/call.h"
 #include "api/frames.h"
+#include "api/run_source.h"
 
 namespace vm0::api {
 
 // A reader of a run's events, from its cursor to the run's end: status, events, end. Live and
-// replay are the same. Holds its cursor, and the frames that its stream is writing.
-class EventSource final : public http::StreamSource, private feed::Listener {
+// replay are the same. Holds its cursor, and the frames that its stream is writing. Owned by its
+// stream; `context` outlives it. Loop thread only. Whether the reader may read the run, its route
+// has checked.
+class EventSource final : public RunSource {
  public:
   struct Reader {
     RunId run;
@@ -20,15 +22,11 @@ class EventSource final : public http::StreamSource, private feed::Listener {
     Framing framing = Framing::kSse;
   };
   EventSource(Context& context, const Reader& reader);
-  ~EventSource() override;
 
-  void Begin(http::StreamWaker& waker) override;
   http::StreamPiece Next() override;
   bool TakeBack(std::size_t taken) override;
-  http::StreamPiece OnSilence() override;
 
  private:
-  void OnNews() override { waker_->Wake(); }
   http::StreamPiece Say(std::string frame, bool is_last);
   http::StreamPiece SayStatus(store::RunStatus status, const store::Run& run);
   http::StreamPiece SayFailure(const Error& error);
@@ -36,8 +34,6 @@ class EventSource final : public http::StreamSource, private feed::Listener {
   Result<http::StreamPiece> ReadEvents(const feed::Head& head);
   FramesQuery NextQuery() const;
 
-  Context& context_;
-  const RunId run_;
   const View view_;
   const Framing framing_;
   std::int64_t cursor_;  // all up to here was given
@@ -51,9 +47,6 @@ class EventSource final : public http::StreamSource, private feed::Listener {
   };
   std::optional<Rest> rest_;
   std::optional<store::RunStatus> said_;  // the status that the reader knows
-  http::StreamWaker* waker_ = nullptr;
-  std::unique_ptr<feed::Subscription> subscription_;
-  std::optional<OpenWaits::Ticket> ticket_;
 };
 
 }  // namespace vm0::api

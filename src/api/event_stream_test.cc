@@ -342,6 +342,10 @@ TEST(EventSocket, TakesATokenAsASubprotocolFromABrowser) {
               IsError(401, "UNAUTHORIZED"));
   EXPECT_THAT(SocketReader(stack, path, offer("vm0.events")).refusal(),
               IsError(401, "UNAUTHORIZED"));
+  const Reply malformed =
+      SocketReader(stack, path, offer("vm0.token." + std::string(300, 'a'))).refusal();
+  EXPECT_THAT(malformed, IsError(401, "UNAUTHORIZED"));
+  EXPECT_THAT(malformed.message(), HasSubstr("Sec-WebSocket-Protocol is malformed"));
   EXPECT_THAT(SocketReader(stack, path, offer("vm0.token." + stack.bob)).refusal(),
               IsError(404, "NOT_FOUND"));
 }
@@ -357,6 +361,12 @@ TEST(EventSocket, RefusesBadCursorsAndPlainRequests) {
   const Reply plain = stack.Get(EventsPath(run.id, "/ws"), stack.alice);
   EXPECT_THAT(plain, IsError(400, "BAD_REQUEST"));
   EXPECT_THAT(plain.message(), HasSubstr("WebSocket"));
+  const std::string head = stack.SendRaw(
+      "HEAD " + EventsPath(run.id, "/ws") + " HTTP/1.1\r\nHost: localhost\r\n" +
+      "Connection: close, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer " + stack.alice +
+      "\r\n\r\n");
+  EXPECT_THAT(head, StartsWith("HTTP/1.1 400 "));
 }
 
 TEST(EventSocket, IsPingedAndClosedWhenTheServerStops) {

@@ -68,7 +68,7 @@ Status StartReading(Call& call, const EventsQuery& query, Framing framing, http:
 Result<Answer> StreamEvents(Call& call, EventsQuery query) {
   VM0_ASSIGN(const auto last_seen, ParseLastEventId(call.request()));
   query.since = last_seen.value_or(query.since);
-  VM0_ASSIGN(const feed::Head run, call.context.parts.feed.ReadHead(query.run));
+  VM0_ASSIGN(const feed::Head run, call.context.parts.feed.ReadHead(query.run, query.since));
   // Else a browser would come back for ever.
   if (last_seen == run.last_sequence && store::IsTerminal(run.run->status))
     return http::Response{.status = 204, .headers = {}, .body = ""};

@@ -13,7 +13,7 @@ namespace {
 
 // What a stream writes at once, and so what a reader costs whose peer is slow.
 constexpr std::size_t kFramesBytes = 64 << 10;
-// Larger ones are not kept for others.
+// Larger ones are shared while a reader holds them, and not kept after that.
 constexpr std::size_t kKeptBytes = 256 << 10;
 constexpr int kCloseCodeBase = 4000;
 
@@ -89,15 +89,14 @@ std::string StopFrame(Framing framing) {
 Result<std::shared_ptr<const Frames>> FramesMaker::Read(const feed::Head& head,
                                                         const FramesQuery& query) {
   for (const Made& made : made_) {
-    if (made.frames && made.run == head.run->id && made.query == query &&
-        made.last_sequence == head.last_sequence)
-      return made.frames;
+    if (made.run != head.run->id || made.query != query || made.last_sequence != head.last_sequence)
+      continue;
+    if (auto frames = made.frames.lock()) return frames;
   }
   VM0_ASSIGN(auto frames, Make(head, query));
-  if (frames->bytes.size() <= kKeptBytes) {
-    made_[next_] = {head.run->id, head.last_sequence, query, frames};
-    next_ = (next_ + 1) % made_.size();
-  }
+  const bool is_kept = frames->bytes.size() <= kKeptBytes;
+  made_[next_] = {head.run->id, head.last_sequence, query, frames, is_kept ? frames : nullptr};
+  next_ = (next_ + 1) % made_.size();
   return frames;
 }
 
@@ -108,7 +107,7 @@ Result<std::shared_ptr<const Frames>> FramesMaker::Make(const feed::Head& head,
   auto frames = std::make_shared<Frames>();
   frames->first = query.since + 1;
   std::size_t size = 0;
-  for (const auto& event : events) size += event->json.size() + 160;
+  for (const auto& event : events) size += event->json.size() + kEnvelopeBytes;
   frames->bytes.reserve(size);
   for (const auto& event : events) {
     AppendFrame(frames->bytes, query.framing, query.view, *event, head.run->dialect);

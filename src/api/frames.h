@@ -59,7 +59,8 @@ class FramesMaker {
     RunId run;
     std::int64_t last_sequence;  // of the run, then
     FramesQuery query;
-    std::shared_ptr<const Frames> frames;
+    std::weak_ptr<const Frames> frames;  // shared for as long as somebody holds them
+    std::shared_ptr<const Frames> kept;  // nullptr when they are large
   };
   Result<std::shared_ptr<const Frames>> Make(const feed::Head& head, const FramesQuery& query);
 

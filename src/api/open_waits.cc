@@ -16,7 +16,16 @@ OpenWaits::Ticket::Ticket(const OpenWaits& waits, Kind kind, std::function<void(
 OpenWaits::Ticket::~Ticket() {
   state_->waits.erase(id_);
   --state_->counts[static_cast<std::size_t>(kind_)];
+  if (kind_ != Kind::kMachine && state_->clock != nullptr)
+    state_->last_read_end = state_->clock->Now();
 }
+
+OpenWaits::OpenWaits(const os::Clock& clock) {
+  state_->clock = &clock;
+  state_->last_read_end = clock.Now();
+}
+
+OpenWaits::~OpenWaits() { state_->clock = nullptr; }
 
 void OpenWaits::EndAll() {
   state_->ended = true;

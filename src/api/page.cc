@@ -11,9 +11,6 @@
 namespace vm0::api {
 namespace {
 
-// What an event costs besides its own bytes, roughly.
-constexpr std::size_t kEnvelopeBytes = 160;
-
 void AppendParsed(std::string& out, const event::Event& event, std::string_view dialect_name) {
   const agent::Dialect* dialect = agent::FindDialect(dialect_name);
   out += '[';

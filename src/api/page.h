@@ -17,6 +17,9 @@ enum class View {
 };
 std::optional<View> FindView(std::string_view name);  // "raw", "parsed", "both"
 
+// What an event costs besides its own bytes, roughly.
+inline constexpr std::size_t kEnvelopeBytes = 160;
+
 // One event as every transport gives it. `dialect` is the run's; events that the agent did not
 // print parse to nothing.
 void AppendEvent(std::string& out, const event::Event& event, View view, std::string_view dialect);

@@ -111,6 +111,7 @@ asio::awaitable<Result<Answer>> PostRelease(Call& call) {
   VM0_CO_ASSIGN(run::Release release, ParseRelease(call.request()));
   const Result<store::Run> run = co_await call.context.parts.runs.GiveBack(std::move(release));
   if (!run) co_return Fail(run.error());
+  if (store::IsTerminal(run->status)) call.context.liveness.Forget(run->id);
   ObjectWriter body;
   body.Bool("ok", true).Text("status", store::NameOf(run->status));
   co_return JsonResponse(200, body.Take());

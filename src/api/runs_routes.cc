@@ -123,9 +123,12 @@ Result<run::QueuePlaces> PlacesOf(const Call& call, const std::vector<store::Run
 std::optional<WallTime> LastEventAt(const Call& call, const store::Run& run) {
   const auto last = call.reader().events.LastSequence(run.id);
   if (!last || *last == 0) return std::nullopt;
-  const auto page = call.context.parts.feed.Read(run.id, *last - 1, 1);
-  if (!page || page->events.empty()) return std::nullopt;
-  return page->events.back()->created_at;
+  feed::Feed& feed = call.context.parts.feed;
+  const auto head = feed.ReadHead(run.id, *last);
+  if (!head) return std::nullopt;
+  const auto events = feed.ReadEvents(*head, *last - 1, 1, 1);
+  if (!events || events->empty()) return std::nullopt;
+  return events->back()->created_at;
 }
 
 RunContext ContextOf(const Call& call, const store::Run& run, const run::QueuePlaces& places) {

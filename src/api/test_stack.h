@@ -124,6 +124,19 @@ inline constexpr std::string_view kTesterConfig =
 inline constexpr std::string_view kTesterRun =
     R"({"agent":"tester","prompt":"do it","sandbox":"none"})";
 
+// The webhooks of supervisors and outsiders.
+inline const std::string kHook = "/api/webhooks/agent/";
+// The page of a run's first events, as alice gets it.
+inline std::string RowsOf(Stack& stack, const std::string& id) {
+  return stack.Get("/api/agent/runs/" + id + "/events", stack.alice).body;
+}
+// The number that an error carries; -1 if there is none.
+inline std::int64_t ErrorNumber(const Reply& reply) {
+  const json::object body = reply.object();
+  const json::value* number = Member(*ObjectMember(body, "error"), "number");
+  return number == nullptr ? -1 : number->as_int64();
+}
+
 inline void PrintTo(const Reply& reply, std::ostream* out) {
   *out << reply.status << " " << reply.body;
 }

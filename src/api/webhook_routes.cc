@@ -112,6 +112,8 @@ asio::awaitable<Result<Answer>> PostStart(Call& call) {
     co_return Fail(Code::kForbidden, "An external run is started by its first event");
   const Result<store::Secrets> secrets =
       co_await call.context.parts.runs.Start(target.run.id, *target.attempt);
+  if (!secrets && secrets.error().code == Code::kRunEnded)
+    call.context.liveness.Forget(target.run.id);
   if (!secrets) co_return Fail(secrets.error());
   ObjectWriter variables;
   std::vector<std::string> masked;

@@ -8,6 +8,12 @@
 namespace vm0::client {
 namespace {
 
+// How long a stream may take for its first word: a server says one at once, so if none comes,
+// something between holds it back. And how long it may be silent later: it says something each
+// 15 s.
+constexpr Seconds kFirstWord{5};
+constexpr Seconds kLongestSilence{45};
+
 std::string Within(Seconds limit) { return "nothing came for " + FormatDuration(limit); }
 
 // The stream's next piece, within `limit`.

@@ -9,12 +9,6 @@
 
 namespace vm0::client {
 
-// How long a stream may take for its first word: a server says one at once, so if none comes,
-// something between holds it back. And how long it may be silent later: it says something each 15
-// s.
-inline constexpr Seconds kFirstWord{5};
-inline constexpr Seconds kLongestSilence{45};
-
 // A page that is put together from what a stream says: events, and what is known of the run.
 class StreamedPage {
  public:

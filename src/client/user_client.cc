@@ -11,7 +11,6 @@ namespace {
 
 constexpr Seconds kTimeout{30};
 constexpr std::chrono::hours kBackupTimeout{1};
-constexpr std::size_t kMostRefusal = 64 << 10;
 
 http::Request MakeRequest(std::string method, std::string target, std::string body = "") {
   http::Request request;
@@ -100,17 +99,12 @@ asio::awaitable<Result<json::object>> UserClient::Handover(std::string version) 
 
 asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> UserClient::OpenBackup() {
   auto request = MakeRequest("GET", "/api/server/backup");
-  if (!token_.empty()) request.headers.Set("Authorization", "Bearer " + token_);
+  Authorize(request);
   auto stream = co_await http_.OpenStream(std::move(request), kBackupTimeout);
   if (!stream) co_return Fail(std::move(stream).error());
-  http::Response refusal = (*stream)->head();
-  if (refusal.status == 200) co_return std::move(*stream);
-  for (;;) {
-    const auto bytes = co_await (*stream)->Read();
-    if (!bytes || bytes->empty() || refusal.body.size() > kMostRefusal) break;
-    refusal.body += *bytes;
-  }
-  co_return Fail(ErrorOf(refusal));
+  const http::Response& head = (*stream)->head();
+  if (head.status != 200) co_return Fail(ErrorOf(head));
+  co_return std::move(*stream);
 }
 
 asio::awaitable<Result<json::object>> UserClient::UpsertConfig(json::value config) {

@@ -131,8 +131,9 @@ class Feed::Impl {
     waiters->Wake(run);
   }
 
-  Result<Head> ReadHead(RunId run) {
-    if (const Head* kept = waiters->FindHead(run)) return *kept;
+  Result<Head> ReadHead(RunId run, std::int64_t since) {
+    const Head* kept = waiters->FindHead(run);
+    if (kept != nullptr && since <= kept->last_sequence) return *kept;
     store::Stores& stores = database.reader();
     VM0_ASSIGN(auto row, stores.runs.FindRun(run));
     if (!row) return Fail(Code::kNotFound, "Agent run not found");
@@ -160,7 +161,7 @@ class Feed::Impl {
 
   // On doubt true: the caller reads then, and gets the error if there is one.
   bool HasNews(RunId run, std::int64_t since) {
-    const auto head = ReadHead(run);
+    const auto head = ReadHead(run, since);
     return !head || store::IsTerminal(head->run->status) || head->last_sequence > since;
   }
 
@@ -213,7 +214,7 @@ asio::awaitable<Result<Feed::Received>> Feed::AppendRaw(RunId run, std::vector<s
   co_return Received{count, batch->first, batch->first + count - 1};
 }
 
-Result<Head> Feed::ReadHead(RunId run) { return impl_->ReadHead(run); }
+Result<Head> Feed::ReadHead(RunId run, std::int64_t since) { return impl_->ReadHead(run, since); }
 
 Result<std::vector<EventPtr>> Feed::ReadEvents(const Head& head, std::int64_t since,
                                                std::int64_t limit, std::size_t max_bytes) {
@@ -230,7 +231,7 @@ Result<std::vector<EventPtr>> Feed::ReadEvents(const Head& head, std::int64_t si
 
 Result<Page> Feed::Read(RunId run, std::int64_t since, int limit) {
   assert(limit <= 1000);
-  VM0_ASSIGN(Head head, ReadHead(run));
+  VM0_ASSIGN(Head head, ReadHead(run, since));
   Page page;
   VM0_ASSIGN(page.events, ReadEvents(head, since, limit, kPageBytes));
   page.next_sequence = page.events.empty() ? since : page.events.back()->sequence;

@@ -103,8 +103,10 @@ class Feed {
   // kEventsPruned. limit 1..1000.
   Result<Page> Read(RunId run, std::int64_t since, int limit);
 
-  // The same in parts, for who reads on and on. kNotFound.
-  Result<Head> ReadHead(RunId run);
+  // The same in parts, for who reads on and on. kNotFound. What is kept may be a commit behind the
+  // store, whose numbers others may have been shown: `since` is such a number, and the head reaches
+  // it if the run does.
+  Result<Head> ReadHead(RunId run, std::int64_t since = 0);
   // At most `limit` events after `since`, and at most `max_bytes` of JSON but always one.
   // kCursorAhead, kEventsPruned; `since` may be the last number: then there are none.
   Result<std::vector<EventPtr>> ReadEvents(const Head& head, std::int64_t since, std::int64_t limit,

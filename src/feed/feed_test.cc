@@ -319,6 +319,21 @@ TEST_F(FeedTest, TheHeadOfARunThatIsListenedToIsReadOnceForEachWake) {
   EXPECT_NE(feed->ReadHead(run)->run, kept.run) << "nobody listens: nothing is kept";
 }
 
+TEST_F(FeedTest, ANumberThatIsCommittedIsNotAheadOfAKeptHead) {
+  Ear ear;
+  const auto subscription = feed->Subscribe(run, ear);
+  ASSERT_EQ(feed->ReadHead(run)->last_sequence, 0);
+  ASSERT_TRUE(store.Write([id = run](store::Stores& s) -> Status {
+    const std::string body = BodyOf(1, 2);
+    VM0_TRY(s.events.Append(id, *event::ParseRecords(body)));
+    return {};
+  }));
+  EXPECT_EQ(feed->ReadHead(run)->last_sequence, 0) << "its wake is still to come";
+  EXPECT_EQ(feed->Read(run, 3, 10).error().number, 2);
+  ASSERT_TRUE(feed->Read(run, 2, 10));
+  EXPECT_EQ(NumbersOf(Read(1)), Numbers{2});
+}
+
 TEST_F(FeedTest, EventsAreReadWithinANumberAndASize) {
   ASSERT_TRUE(Append(BodyOf(1, 10)));
   for (const bool restarted : {false, true}) {

@@ -186,7 +186,7 @@ asio::awaitable<Result<Response>> SendQueued(std::shared_ptr<ClientContext> cont
   co_return response;
 }
 
-class Stream final : public ResponseStream {
+class BodyStream final : public ResponseStream {
  public:
   // Survives this object while a Read is under way.
   struct State {
@@ -195,9 +195,9 @@ class Stream final : public ResponseStream {
     std::unique_ptr<Talk> talk;
     bool closed = false;
   };
-  Stream(std::shared_ptr<State> state, Response head)
+  BodyStream(std::shared_ptr<State> state, Response head)
       : state_(std::move(state)), head_(std::move(head)) {}
-  ~Stream() override { Close(); }
+  ~BodyStream() override { Close(); }
 
   const Response& head() const override { return head_; }
   asio::awaitable<Result<std::string>> Read() override {
@@ -230,7 +230,7 @@ asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Open(
     std::shared_ptr<ClientContext> context, Request request, Micros timeout) {
   Call call(context, timeout);
   Lease lease(call, context->dialer.Dial());
-  auto state = std::make_shared<Stream::State>();
+  auto state = std::make_shared<BodyStream::State>();
   state->endpoint = context->endpoint.ToString();
   state->talk = std::make_unique<Talk>(*lease, request.method, kStreamLimits);
   const std::string head =
@@ -246,13 +246,13 @@ asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Open(
     response.body = std::move(*body);
   }
   state->connection = lease.Keep();
-  co_return std::make_unique<Stream>(std::move(state), std::move(response));
+  co_return std::make_unique<BodyStream>(std::move(state), std::move(response));
 }
 
 // Longer messages than a server may send us.
 constexpr std::size_t kMessageLimit = 64 << 20;
 
-class Socket final : public WebSocketStream {
+class ClientWebSocket final : public WebSocketStream {
  public:
   // Survives this object while a Read is under way.
   struct State {
@@ -264,8 +264,8 @@ class Socket final : public WebSocketStream {
     int close_code = 0;
     bool closed = false;
   };
-  explicit Socket(std::shared_ptr<State> state) : state_(std::move(state)) {}
-  ~Socket() override { Close(); }
+  explicit ClientWebSocket(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  ~ClientWebSocket() override { Close(); }
 
   asio::awaitable<Result<std::optional<std::string>>> Read() override {
     auto state = state_;
@@ -342,26 +342,28 @@ asio::awaitable<Result<WebSocketAnswer>> OpenSocket(std::shared_ptr<ClientContex
   request.headers.Set("Sec-WebSocket-Key", key);
   const std::string head =
       FormatRequestHead(request, context->endpoint.base_path, context->endpoint.Authority());
-  Talk talk(*lease, request.method, kSendLimits);
+  Talk talk(*lease, request.method, kStreamLimits);
   auto status = co_await lease->Connect();
   if (status) co_await talk.Write(head, request.body);
   if (status) status = co_await talk.ReadHead();
   const bool is_accepted = status && talk.parser().status() == 101;
-  if (status && !is_accepted) status = co_await talk.ReadBody();
+  Result<std::string> body = std::string();
+  if (status && !is_accepted) body = co_await talk.ReadSomeBody();
+  if (!body) status = Fail(body.error());
   if (!status) co_return Fail(call.Explain(status.error()));
   WebSocketAnswer answer;
   answer.refusal = talk.parser().TakeHead();
   if (!is_accepted) {
-    answer.refusal.body = talk.parser().TakeBody();
+    answer.refusal.body = std::move(*body);
     co_return answer;
   }
   if (answer.refusal.headers.Find("Sec-WebSocket-Accept") != WebSocketAccept(key))
     co_return Fail(call.Explain({Code::kUnreachable, "what answers is no WebSocket"}));
-  auto state = std::make_shared<Socket::State>();
+  auto state = std::make_shared<ClientWebSocket::State>();
   state->endpoint = context->endpoint.ToString();
   state->input = talk.TakeInput();
   state->connection = lease.Keep();
-  answer.stream = std::make_unique<Socket>(std::move(state));
+  answer.stream = std::make_unique<ClientWebSocket>(std::move(state));
   co_return answer;
 }
 

@@ -48,14 +48,15 @@ class ResponseStream {
 class WebSocketStream {
  public:
   virtual ~WebSocketStream() = default;
-  // The next message, empty for a ping; nullopt when the server has closed in order, see
-  // close_code(). kUnreachable when the connection broke or what came is no WebSocket.
+  // The next message; an empty one may also be a ping, a sign of life. nullopt when the server has
+  // closed in order, see close_code(). kUnreachable when the connection broke or what came is no
+  // WebSocket.
   virtual asio::awaitable<Result<std::optional<std::string>>> Read() = 0;
   virtual int close_code() const = 0;
   // Unblocks Read, which then fails.
   virtual void Close() = 0;
 };
-// What came of a request for one: a WebSocket, or else an answer like any other.
+// What came of a request for one: a WebSocket, or else a refusal with its body (64 KiB at most).
 struct WebSocketAnswer {
   std::unique_ptr<WebSocketStream> stream;
   Response refusal;

@@ -63,7 +63,8 @@ using ErrorFormatter = std::function<Response(const Error&)>;
 
 // An HTTP/1.1 server over TCP and unix sockets: keep-alive, pipelining in order, chunked bodies,
 // Expect: 100-continue. Knows nothing of runs. Single-threaded on `loop`. A handler that throws is
-// answered with 500 and logged by the formatter's owner.
+// answered with 500 and logged. Long answers and WebSockets leave their session and become a
+// Stream.
 class Server {
  public:
   Server(asio::io_context& loop, os::Clock& clock, ServerLimits limits, Handler handler,

@@ -106,6 +106,10 @@ inline asio::awaitable<void> Route(Exchange& exchange, Seen& seen) {
     Response head;
     head.headers.Set("Content-Type", "text/event-stream");
     exchange.Stream(std::move(head), std::make_unique<ScriptSource>(seen.script));
+  } else if (request.target == "/long-head") {
+    Response head;
+    head.headers.Set("X-Long", std::string(20 << 20, 'x'));
+    exchange.Stream(std::move(head), std::make_unique<ScriptSource>(seen.script));
   } else if (request.target == "/upgrade") {
     Response head{.status = 101, .headers = {}, .body = ""};
     head.headers.Set("Upgrade", "test");

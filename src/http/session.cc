@@ -22,8 +22,6 @@ namespace {
 // How long a peer that was refused may go on sending before it is cut off. Closing at once would
 // reset the connection and could take our answer from it.
 constexpr Seconds kLinger{2};
-// A fast reader of long answers lets others run after so many bytes.
-constexpr std::size_t kYieldAfter = 256 << 10;
 
 }  // namespace
 
@@ -245,6 +243,7 @@ asio::awaitable<bool> Session::BeginStream() {
   stream_head_.reset();
   auto source = std::exchange(stream_source_, nullptr);
   if (is_head) {
+    source.reset();  // this frame may outlive what it borrows
     (void)co_await WriteParts({head, "", ""});
     co_return keep_alive_ && !peer_closed_ && socket_.is_open();
   }

@@ -8,6 +8,9 @@
 
 namespace vm0::http {
 
+// An answer to a fast reader lets others have their turn after so many bytes.
+inline constexpr std::size_t kYieldAfter = 256 << 10;
+
 using WriteParts = std::array<std::string_view, 3>;
 
 // Whether an errno of send or recv means: not now.

@@ -15,9 +15,6 @@
 namespace vm0::http {
 namespace {
 
-// A stream to a fast reader lets others have their turn after so many bytes.
-constexpr std::size_t kYieldAfter = 256 << 10;
-
 bool IsSilence(int error) {
   return error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
 }
@@ -71,6 +68,8 @@ void Stream::Go() {
 }
 
 void Stream::Write() {
+  // A wake that came while the peer took nothing was passed over.
+  bool may_have_missed = phase_ == Phase::kFull || phase_ == Phase::kStalled;
   SetPhase(Phase::kWriting);
   try {
     if (owed_ > 0 && !Reload()) return Close();
@@ -85,7 +84,7 @@ void Stream::Write() {
           break;
       }
       if (piece_.is_last) return Finish();
-      if (piece_.empty()) return Rest();
+      if (piece_.empty() && !std::exchange(may_have_missed, false)) return Rest();
     }
   } catch (const std::exception& exception) {
     std::clog << "http: a stream: " << exception.what() << '\n';

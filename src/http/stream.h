@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <cstdint>
 #include <memory>
@@ -18,7 +17,7 @@ struct ServerContext;
 
 // A connection that is nothing but a long answer any more. It is all that a waiting reader costs,
 // so it is small, and no coroutine. Held by its own pending operations and by the queue of those
-// that were woken.
+// that were woken. Loop thread only. Knows no HTTP but how chunks are framed.
 class Stream final : public StreamWaker,
                      public DeadlineList::Entry,
                      public std::enable_shared_from_this<Stream> {

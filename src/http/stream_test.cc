@@ -173,6 +173,25 @@ TEST_F(ServerStreamTest, ASourceMayKeepNothingBack) {
   EXPECT_EQ(Unchunk(peer.ReadToEnd()).size(), script.text.size());
 }
 
+TEST_F(ServerStreamTest, AWakeWhileTheHeadIsWrittenIsNotLost) {
+  RawPeer peer = Connect();
+  peer.Send("GET /long-head HTTP/1.1\r\nHost: x\r\n\r\n");
+  RunUntil(loop_, [&] { return script.waker != nullptr; });
+  Settle();
+  script.Add("abc");
+  peer.ReadUntil("\r\n\r\n");
+  EXPECT_EQ(peer.ReadUntil("abc\r\n"), "3\r\nabc\r\n");
+}
+
+TEST_F(ServerStreamTest, ForHeadTheSourceGoesBeforeTheHeadIsWritten) {
+  RawPeer peer = Connect();
+  peer.Send("HEAD /long-head HTTP/1.1\r\nHost: x\r\n\r\n");
+  RunUntil(loop_, [&] { return !seen_->requests.empty(); });
+  Settle();
+  EXPECT_EQ(server_->active_exchanges(), 1u) << "it waits for its peer";
+  EXPECT_EQ(script.alive, 0);
+}
+
 TEST_F(ServerStreamTest, EndsWhenItsPeerGoes) {
   RawPeer idle = Open();
   idle.Close();

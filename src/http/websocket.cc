@@ -87,7 +87,7 @@ WebSocketParser::WebSocketParser(From from, std::size_t message_limit)
     : from_(from), message_limit_(message_limit) {}
 
 Result<std::optional<WebSocketParser::Header>> WebSocketParser::ReadHeader() const {
-  const std::string_view input = input_;
+  const std::string_view input = std::string_view(input_).substr(begin_);
   if (input.size() < 2) return std::nullopt;
   const auto first = static_cast<unsigned char>(input[0]);
   const auto second = static_cast<unsigned char>(input[1]);
@@ -124,8 +124,8 @@ Status WebSocketParser::Check(const Header& header) const {
 }
 
 void WebSocketParser::TakeFrame(const Header& header, std::vector<Message>& messages) {
-  std::string payload = input_.substr(header.size, header.length);
-  input_.erase(0, header.size + header.length);
+  std::string payload = input_.substr(begin_ + header.size, header.length);
+  begin_ += header.size + header.length;
   if (from_ == From::kClient) ApplyMask(payload.data(), payload.size(), header.mask);
   if (IsControl(header.opcode)) return messages.push_back({header.opcode, std::move(payload)});
   if (open_) {
@@ -139,13 +139,19 @@ void WebSocketParser::TakeFrame(const Header& header, std::vector<Message>& mess
 Result<std::vector<WebSocketParser::Message>> WebSocketParser::Feed(std::string_view bytes) {
   input_ += bytes;
   std::vector<Message> messages;
+  const Status taken = TakeFrames(messages);
+  input_.erase(0, std::exchange(begin_, 0));
+  if (input_.empty()) input_ = {};  // who waits holds no buffer
+  if (!taken) return Fail(taken.error());
+  return messages;
+}
+
+Status WebSocketParser::TakeFrames(std::vector<Message>& messages) {
   for (;;) {
     VM0_ASSIGN(const auto header, ReadHeader());
-    if (!header || input_.size() - header->size < header->length) break;
+    if (!header || input_.size() - begin_ - header->size < header->length) return {};
     TakeFrame(*header, messages);
   }
-  if (input_.empty()) input_ = {};  // who waits holds no buffer
-  return messages;
 }
 
 std::string WebSocketAccept(std::string_view key) {
@@ -169,6 +175,8 @@ bool Offers(const Request& request, std::string_view protocol) {
 }
 
 Result<Response> AcceptWebSocket(const Request& request, std::string_view protocol) {
+  // The answer to a HEAD has no body: it can't become a WebSocket.
+  if (request.method != "GET") return Fail(Code::kBadRequest, "A WebSocket begins with GET");
   if (!HasToken(request, "Upgrade", "websocket") || !HasToken(request, "Connection", "upgrade"))
     return Fail(Code::kBadRequest, "This route speaks WebSocket: send Upgrade: websocket");
   if (request.headers.Find("Sec-WebSocket-Version") != "13")

@@ -68,18 +68,20 @@ class WebSocketParser {
   };
   Result<std::optional<Header>> ReadHeader() const;
   Status Check(const Header& header) const;
+  Status TakeFrames(std::vector<Message>& messages);
   void TakeFrame(const Header& header, std::vector<Message>& messages);
 
   const From from_;
   const std::size_t message_limit_;
   std::string input_;
+  std::size_t begin_ = 0;        // of what was not taken
   std::optional<Message> open_;  // a message whose last fragment has not come
 };
 
 // The value of Sec-WebSocket-Accept for a Sec-WebSocket-Key.
 std::string WebSocketAccept(std::string_view key);
 // The head that accepts a request for WebSocket; of the subprotocols that it offers `protocol` is
-// chosen, if it is there. kBadRequest when it is no such request, or one of another version
+// chosen, if it is there. kBadRequest when it is no such request by GET, or one of another version
 // than 13.
 Result<Response> AcceptWebSocket(const Request& request, std::string_view protocol);
 // The comma-separated values of Sec-WebSocket-Protocol, and whether one of them is there.

@@ -129,6 +129,9 @@ TEST(WebSocket, AcceptsAHandshakeAndChoosesTheProtocol) {
 
 TEST(WebSocket, RefusesABadHandshake) {
   EXPECT_EQ(AcceptWebSocket({}, "mine").error().code, Code::kBadRequest);
+  Request head = UpgradeRequest();
+  head.method = "HEAD";
+  EXPECT_THAT(AcceptWebSocket(head, "mine").error().message, HasSubstr("GET"));
   Request old = UpgradeRequest();
   old.headers.Set("Sec-WebSocket-Version", "8");
   EXPECT_EQ(AcceptWebSocket(old, "mine").error().code, Code::kBadRequest);
