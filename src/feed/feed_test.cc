@@ -7,8 +7,8 @@
 #include <random>
 #include <thread>
 
+#include "feed/feed_fixture.h"
 #include "store/sqlite.h"
-#include "store/test_store.h"
 
 namespace vm0::feed {
 namespace {
@@ -17,52 +17,6 @@ using store::Await;
 using store::BodyOf;
 using store::JsonOf;
 using store::TimeOf;
-
-Status OpenGate(store::Stores&) { return {}; }
-
-struct FeedTest : testing::Test {
-  FeedTest() { run = store::InsertRunning(store).id; }
-
-  void Restart() {
-    feed.reset();
-    store.Reopen();
-    feed = std::make_unique<Feed>(*store.database, clock, limits);
-  }
-  Result<std::int64_t> Append(const std::string& body, Feed::Gate gate = OpenGate) {
-    return Await(store.loop, feed->Append(run, body, gate));
-  }
-  Result<Feed::Received> AppendRaw(std::vector<std::string> events,
-                                   std::optional<std::int64_t> first = std::nullopt,
-                                   Feed::Gate gate = OpenGate) {
-    return Await(store.loop, feed->AppendRaw(run, std::move(events), first, gate));
-  }
-  void End(store::RunStatus status) {
-    const auto ended = store.Write([id = run, status](store::Stores& s) -> Status {
-      auto row = s.runs.FindRun(id).value().value();
-      row.status = status;
-      row.completed_at = TimeOf(9);
-      row.error = "why";
-      row.result = "{}";
-      return s.runs.UpdateRun(row);
-    });
-    ASSERT_TRUE(ended);
-    feed->Wake(run);
-  }
-  Page Read(std::int64_t since, int limit = 100) { return feed->Read(run, since, limit).value(); }
-  static std::vector<std::int64_t> NumbersOf(const Page& page) {
-    std::vector<std::int64_t> numbers;
-    for (const auto& event : page.events) numbers.push_back(event->sequence);
-    return numbers;
-  }
-
-  os::FakeClock clock;
-  store::TestStore store;
-  TailLimits limits;
-  std::unique_ptr<Feed> feed = std::make_unique<Feed>(*store.database, clock, limits);
-  RunId run;
-};
-
-using Numbers = std::vector<std::int64_t>;
 
 TEST_F(FeedTest, PagesAreAscendingAndHasMoreIsExact) {
   ASSERT_EQ(Append(BodyOf(1, 10)).value(), 10);
@@ -204,76 +158,6 @@ TEST_F(FeedTest, ReadsWhatIsCommittedBeforeItsWriterWasTold) {
   EXPECT_EQ(page.run->status, store::RunStatus::kCompleted);
   store.loop.restart();
   store.loop.run();
-}
-
-TEST_F(FeedTest, TheGateDecidesInTheSameTransaction) {
-  const auto refused = Append(BodyOf(1, 2), [id = run](store::Stores& s) -> Status {
-    auto row = s.runs.FindRun(id).value().value();
-    row.machine = "changed";
-    VM0_TRY(s.runs.UpdateRun(row));
-    return Fail(Code::kForbidden, "no");
-  });
-  EXPECT_EQ(refused.error().code, Code::kForbidden);
-  EXPECT_TRUE(Read(0).events.empty());
-  EXPECT_EQ(Read(0).run->machine, "");
-}
-
-TEST_F(FeedTest, ManyAppendsAtOnceShareCommits) {
-  std::vector<RunId> runs;
-  for (int i = 0; i < 64; ++i) runs.push_back(store::InsertRunning(store).id);
-  const auto before = store.database->stats();
-  int acknowledged = 0;
-  const auto count = [&](std::exception_ptr, Result<std::int64_t> last) {
-    EXPECT_EQ(last.value_or(0), 3);
-    ++acknowledged;
-  };
-  for (const RunId id : runs) {
-    asio::co_spawn(store.loop, feed->Append(id, BodyOf(1, 3), OpenGate), count);
-  }
-  store.loop.restart();
-  store.loop.run();
-  EXPECT_EQ(acknowledged, 64);
-  EXPECT_EQ(store.database->stats().commits - before.commits, 1u);
-}
-
-TEST_F(FeedTest, OutsidersEventsGetNumbersAndTheServersTime) {
-  const auto first = AppendRaw({JsonOf(1), JsonOf(2)}).value();
-  EXPECT_EQ(first.count, 2);
-  EXPECT_EQ(first.first_sequence, 1);
-  EXPECT_EQ(first.last_sequence, 2);
-  const WallTime then = clock.WallNow();
-  clock.JumpWall(-Seconds(3600));  // somebody set the clock
-  EXPECT_EQ(AppendRaw({JsonOf(3)})->first_sequence, 3);
-  clock.JumpWall(Seconds(7200));
-  EXPECT_EQ(AppendRaw({JsonOf(4)})->last_sequence, 4);
-  for (const bool restarted : {false, true}) {
-    if (restarted) Restart();
-    const Page page = Read(0);
-    ASSERT_EQ(page.events.size(), 4u);
-    EXPECT_EQ(page.events[2]->created_at, then);  // never backward
-    EXPECT_EQ(page.events[3]->created_at, then + Seconds(3600));
-    EXPECT_EQ(page.events[3]->source, event::Source::kAgent);
-    EXPECT_EQ(page.events[3]->type, "assistant");
-  }
-}
-
-TEST_F(FeedTest, OutsidersMayRepeatThemselvesWithNumbers) {
-  ASSERT_TRUE(AppendRaw({"{\"a\":1}", "{\"a\":2}"}, 1));
-  clock.Advance(Seconds(5));
-  const auto again = AppendRaw({"{\"a\":2}", "{\"a\":3}"}, 2).value();
-  EXPECT_EQ(again.count, 2);
-  EXPECT_EQ(again.first_sequence, 2);
-  EXPECT_EQ(again.last_sequence, 3);
-  EXPECT_EQ(AppendRaw({"{\"a\":1}"}, 1)->last_sequence, 1);
-  EXPECT_EQ(Read(0).events.size(), 3u);
-  EXPECT_EQ(AppendRaw({"{\"a\":0}"}, 2).error().code, Code::kEventMismatch);
-  const auto gap = AppendRaw({"{\"a\":5}"}, 5);
-  EXPECT_EQ(gap.error().code, Code::kSequenceGap);
-  EXPECT_EQ(gap.error().number, 4);
-  EXPECT_EQ(AppendRaw({"{}"}, 0).error().code, Code::kBadRequest);
-  EXPECT_EQ(AppendRaw({}).error().code, Code::kBadRequest);
-  const std::vector<std::string> many(kMaxAppendEvents + 1, "{}");
-  EXPECT_EQ(AppendRaw(many).error().code, Code::kPayloadTooLarge);
 }
 
 struct Ear final : Listener {
