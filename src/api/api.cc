@@ -42,6 +42,7 @@ class Api::Impl {
                  OpenWaits(parts.clock),
                  Liveness(parts.clock),
                  FramesMaker(parts.feed),
+                 RequestCounts{},
                  parts.clock.Now()} {}
 
   asio::awaitable<void> Handle(http::Exchange& exchange);
@@ -49,6 +50,8 @@ class Api::Impl {
 
   OpenWaits& waits() { return context_.waits; }
   const OpenWaits& waits() const { return context_.waits; }
+  const RequestCounts& counts() const { return context_.counts; }
+  const Liveness& liveness() const { return context_.liveness; }
   MonoTime last_request() const {
     return std::max(context_.last_request, context_.waits.last_read_end());
   }
@@ -67,8 +70,9 @@ class Api::Impl {
   // Whether the request shows that somebody uses this server.
   static bool IsUse(const Call& call, const Route& route) {
     return route.access != Access::kOpen && route.access != Access::kRunner &&
-           !call.principal.is_run();
+           route.access != Access::kMetrics && !call.principal.is_run();
   }
+  Status Admit(Call& call, Access access);
 
   Context context_;
 };
@@ -84,12 +88,18 @@ Result<Api::Impl::Plan> Api::Impl::TryPrepare(Call& call) {
   }
   if (match.route == nullptr) return Plan{nullptr, MethodNotAllowed(request, match.allow)};
   call.id = std::move(match.id);
-  if (match.route->access != Access::kOpen) {
-    VM0_ASSIGN(call.principal,
-               Authenticate(request, call.reader().runs, context_.parts.clock.WallNow()));
-    VM0_TRY(Authorize(call.principal, match.route->access));
-  }
+  call.group = GroupOf(match.route->pattern);
+  VM0_TRY(Admit(call, match.route->access));
   return Plan{match.route, {}};
+}
+
+Status Api::Impl::Admit(Call& call, Access access) {
+  if (access == Access::kOpen) return {};
+  if (access == Access::kMetrics && HasToken(call.request(), context_.options.metrics_token))
+    return {};
+  VM0_ASSIGN(call.principal,
+             Authenticate(call.request(), call.reader().runs, context_.parts.clock.WallNow()));
+  return Authorize(call.principal, access);
 }
 
 Api::Impl::Plan Api::Impl::Prepare(Call& call) {
@@ -122,6 +132,7 @@ asio::awaitable<void> Api::Impl::Serve(http::Exchange& exchange) {
   Call call{context_, exchange};
   Plan plan = Prepare(call);
   if (plan.route == nullptr) {
+    context_.counts.Answered(call.group, plan.refusal.status);
     co_await exchange.Send(std::move(plan.refusal));
     co_return;
   }
@@ -132,6 +143,7 @@ asio::awaitable<void> Api::Impl::Serve(http::Exchange& exchange) {
   if (is_use) context_.last_request = context_.parts.clock.Now();
   Answer answer = co_await Run(call, *plan.route);
   if (is_use) context_.last_request = context_.parts.clock.Now();
+  context_.counts.Answered(call.group, answer ? answer->status : 200);
   if (answer) co_await exchange.Send(*std::move(answer));
   if (call.after_answer) call.after_answer();
 }
@@ -168,6 +180,10 @@ Readers Api::readers() const {
           .web_socket = waits.count(Kind::kWebSocket),
           .long_poll = waits.count(Kind::kLongPoll)};
 }
+
+Supervisors Api::supervisors() const { return impl_->liveness().Count(); }
+
+const RequestCounts& Api::counts() const { return impl_->counts(); }
 
 std::size_t Api::open_reads() const { return impl_->waits().reads(); }
 

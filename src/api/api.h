@@ -5,10 +5,12 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "agent/limits.h"
+#include "api/request_counts.h"
 #include "feed/feed.h"
 #include "http/server.h"
 #include "os/clock.h"
@@ -43,6 +45,26 @@ struct ApiOptions {
   // Rules of the allow-list that every run gets on top of its own, and those that win over all.
   std::vector<std::string> allow;
   std::vector<std::string> deny;
+  // What GET /metrics answers, and a token that is good for that alone. Empty: 404; none.
+  std::function<std::string()> write_metrics = nullptr;
+  std::string metrics_token = {};
+};
+
+// Sees what readers are given, for metrics. Outlives the Api.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // A reader that was there already when these events came, and had all before them, has them: its
+  // socket took them. The times at which they were read from the agent, ascending. Loop thread.
+  virtual void OnDelivered(ReadWay way, std::span<const WallTime> read_at) = 0;
+};
+
+// The supervisors of live runs, as far as they were heard of.
+struct Supervisors {
+  std::size_t alive = 0;
+  std::size_t unheard = 0;
+  std::size_t waiting_for_disk = 0;
+  std::int64_t backlog = 0;  // events in spools that were not stored at their last heartbeats
 };
 
 // Who waits for events now, by transport.
@@ -62,6 +84,7 @@ class Api {
     run::Runs& runs;
     const store::SecretBox& box;
     os::Clock& clock;
+    Observer* observer = nullptr;  // may be nullptr
   };
   // `handover` is called, after the answer was sent, when a newer CLI asks this server to make
   // room. An empty one refuses with 409: a server that somebody started by hand.
@@ -80,6 +103,8 @@ class Api {
   // can stop. From then on it is not ready.
   void EndWaits();
   Readers readers() const;
+  Supervisors supervisors() const;
+  const RequestCounts& counts() const;
   // Waits that keep an on-demand server alive: readers and backups. When the last of them, or
   // request by somebody else than a machine, ended. Requests that need no token do not count.
   std::size_t open_reads() const;

@@ -75,12 +75,20 @@ Result<Principal> Authenticate(const http::Request& request, store::RunStore& st
   return principal;
 }
 
+bool HasToken(const http::Request& request, std::string_view token) {
+  const auto text = BearerToken(request);
+  // Hashes, so that how long it takes tells nothing of the token.
+  return text && !token.empty() && store::HashToken(*text) == store::HashToken(token);
+}
+
 Status Authorize(const Principal& principal, Access access) {
   if (access == Access::kOpen || access == Access::kWebhook) return {};
   if (principal.is_run())
     return Fail(Code::kForbidden, "A run token may only be used on /api/webhooks/agent/…");
-  if ((access == Access::kAdmin || access == Access::kRunner) && !principal.is_admin())
-    return Fail(Code::kForbidden, "This needs the admin's token: <data-dir>/admin.token");
+  if (access != Access::kUser && !principal.is_admin())
+    return Fail(Code::kForbidden, access == Access::kMetrics
+                                      ? "This needs the token in <data-dir>/metrics.token"
+                                      : "This needs the admin's token: <data-dir>/admin.token");
   return {};
 }
 

@@ -33,11 +33,15 @@ inline constexpr std::string_view kTokenProtocolPrefix = "vm0.token.";
 // whether that is missing or malformed, or the token unknown or expired.
 Result<Principal> Authenticate(const http::Request& request, store::RunStore& store, WallTime now);
 
+// Whether a request bears exactly that token; never an empty one.
+bool HasToken(const http::Request& request, std::string_view token);
+
 // What a route asks of its caller.
 enum class Access {
   kOpen,     // nothing
   kUser,     // a user's token
   kAdmin,    // the admin's
+  kMetrics,  // the admin's, or the one that is for metrics alone
   kRunner,   // the admin's; made by runners
   kWebhook,  // a run token, or the owner of an external run
 };

@@ -22,6 +22,7 @@ struct Context {
   OpenWaits waits;
   Liveness liveness;
   FramesMaker frames;
+  RequestCounts counts;
   MonoTime last_request;  // when the last one by somebody else than a machine began or was answered
 };
 
@@ -30,6 +31,7 @@ struct Call {
   Context& context;
   http::Exchange& exchange;
   http::Target target = {};
+  RouteGroup group = RouteGroup::kNone;
   std::string id = {};                           // what the pattern's ":id" matched
   Principal principal = {};                      // of routes that need a token
   std::function<void()> after_answer = nullptr;  // called when the answer was sent

@@ -29,14 +29,27 @@ EventSource::EventSource(Context& context, const Reader& reader)
     : RunSource(context, reader.run, KindOf(reader.framing)),
       view_(reader.view),
       framing_(reader.framing),
-      cursor_(reader.since) {}
+      cursor_(reader.since),
+      noted_(reader.since) {}
 
 http::StreamPiece EventSource::Say(std::string frame, bool is_last) {
   frames_.reset();
   return {std::make_shared<const std::string>(std::move(frame)), 0, is_last};
 }
 
+void EventSource::NoteDelivered(std::int64_t last) {
+  if (!frames_ || last <= noted_) return;
+  if (Observer* const observer = context().parts.observer; observer != nullptr && is_live_) {
+    const auto begin = static_cast<std::size_t>(noted_ + 1 - frames_->first);
+    const auto count = static_cast<std::size_t>(last - noted_);
+    observer->OnDelivered(framing_ == Framing::kSse ? ReadWay::kSse : ReadWay::kWebSocket,
+                          std::span(frames_->read_at).subspan(begin, count));
+  }
+  noted_ = last;
+}
+
 http::StreamPiece EventSource::Next() {
+  NoteDelivered(cursor_);  // it would not be asked before that
   if (context().waits.ended() && !rest_) return Say(StopFrame(framing_), true);
   auto piece = Read();
   return piece ? *std::move(piece) : SayFailure(piece.error());
@@ -68,6 +81,7 @@ Result<http::StreamPiece> EventSource::Read() {
   }
   if (has_more) return ReadEvents(head);
   frames_.reset();
+  is_live_ = true;
   return http::StreamPiece{};
 }
 
@@ -93,6 +107,7 @@ bool EventSource::TakeBack(std::size_t taken) {
   const std::size_t begin = next == ends.begin() ? 0 : *(next - 1);
   rest_ = {taken - begin, frames_->last()};
   cursor_ = frames_->first + (next - ends.begin()) - 1;
+  NoteDelivered(cursor_);
   frames_.reset();
   return true;
 }

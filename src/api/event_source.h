@@ -33,6 +33,8 @@ class EventSource final : public RunSource {
   Result<http::StreamPiece> Read();
   Result<http::StreamPiece> ReadEvents(const feed::Head& head);
   FramesQuery NextQuery() const;
+  // The peer has all events up to `last`.
+  void NoteDelivered(std::int64_t last);
 
   const View view_;
   const Framing framing_;
@@ -46,6 +48,8 @@ class EventSource final : public RunSource {
     std::int64_t last;
   };
   std::optional<Rest> rest_;
+  std::int64_t noted_;                    // up to here their delivery was noted
+  bool is_live_ = false;                  // it has had all that there was
   std::optional<store::RunStatus> said_;  // the status that the reader knows
 };
 

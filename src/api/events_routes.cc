@@ -62,6 +62,7 @@ Status StartReading(Call& call, const EventsQuery& query, Framing framing, http:
       call.context, EventSource::Reader{query.run, query.since, query.view, framing});
   if (framing == Framing::kWebSocket) source = http::MakeWebSocketSource(std::move(source));
   call.exchange.Stream(std::move(head), std::move(source));
+  call.context.counts.Read(framing == Framing::kSse ? ReadWay::kSse : ReadWay::kWebSocket);
   return {};
 }
 
@@ -98,14 +99,30 @@ asio::awaitable<Result<feed::Page>> WaitForPage(Call& call, const EventsQuery& q
   }
 }
 
+// Once the answer is sent.
+void NoteDelivery(Call& call, const feed::Page& page) {
+  Observer* const observer = call.context.parts.observer;
+  if (observer == nullptr) return;
+  std::vector<WallTime> read_at;
+  for (const auto& event : page.events) read_at.push_back(event->created_at);
+  call.after_answer = [&exchange = call.exchange, observer, read_at = std::move(read_at)] {
+    if (!exchange.peer_closed()) observer->OnDelivered(ReadWay::kLongPoll, read_at);
+  };
+}
+
 }  // namespace
 
 asio::awaitable<Result<Answer>> GetEvents(Call& call) {
   VM0_CO_ASSIGN(const EventsQuery query, ParseQuery(call));
   if (WantsStream(call.request())) co_return StreamEvents(call, query);
   Result<feed::Page> page = call.context.parts.feed.Read(query.run, query.since, query.limit);
-  if (page && query.wait > Seconds(0) && !HasNews(*page)) page = co_await WaitForPage(call, query);
+  const bool waits = page && query.wait > Seconds(0) && !HasNews(*page);
+  if (waits) page = co_await WaitForPage(call, query);
   if (!page) co_return Fail(page.error());
+  const ReadWay way = query.wait > Seconds(0) ? ReadWay::kLongPoll : ReadWay::kPoll;
+  call.context.counts.Read(way);
+  if (page->events.empty()) call.context.counts.Empty(way);
+  if (waits && !page->events.empty()) NoteDelivery(call, *page);
   co_return JsonResponse(200, FormatPage(*page, query.view));
 }
 

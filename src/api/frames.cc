@@ -112,6 +112,7 @@ Result<std::shared_ptr<const Frames>> FramesMaker::Make(const feed::Head& head,
   for (const auto& event : events) {
     AppendFrame(frames->bytes, query.framing, query.view, *event, head.run->dialect);
     frames->ends.push_back(frames->bytes.size());
+    frames->read_at.push_back(event->created_at);
   }
   return frames;
 }

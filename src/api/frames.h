@@ -31,6 +31,7 @@ struct Frames {
   std::string bytes;
   std::int64_t first = 0;         // number of the first event
   std::vector<std::size_t> ends;  // where the frame of each event ends in `bytes`
+  std::vector<WallTime> read_at;  // when each event was read from the agent
 
   std::int64_t last() const { return first + static_cast<std::int64_t>(ends.size()) - 1; }
 };

@@ -13,6 +13,18 @@ void Liveness::Heard(RunId run) {
 
 void Liveness::WaitsForDisk(RunId run, Seconds waited) { signs_[run].waited = waited; }
 
+void Liveness::IsBehind(RunId run, std::int64_t events) { signs_[run].behind = events; }
+
+Supervisors Liveness::Count() const {
+  Supervisors counted;
+  for (const auto& [run, sign] : signs_) {
+    ++(clock_.Now() - sign.heard <= kUnheardAfter ? counted.alive : counted.unheard);
+    if (sign.waited > Seconds(0)) ++counted.waiting_for_disk;
+    counted.backlog += sign.behind;
+  }
+  return counted;
+}
+
 std::optional<std::string> Liveness::Describe(const store::Run& run,
                                               std::optional<WallTime> last_event_at) const {
   if (run.status != store::RunStatus::kRunning || !run.started) return std::nullopt;

@@ -5,6 +5,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "api/api.h"
 #include "os/clock.h"
 #include "store/types.h"
 
@@ -25,9 +26,12 @@ class Liveness {
   void Heard(RunId run);
   // A heartbeat: for how long the disk of its spool has been full; zero when it is not.
   void WaitsForDisk(RunId run, Seconds waited);
+  // The same: how many events of its spool were not stored then.
+  void IsBehind(RunId run, std::int64_t events);
   // It has ended.
   void Forget(RunId run) { signs_.erase(run); }
 
+  Supervisors Count() const;
   // The run's `activity` (docs/api.md), JSON; nullopt for a run whose agent does not run.
   // `last_event_at`: of its last event, if it has any.
   std::optional<std::string> Describe(const store::Run& run,
@@ -38,6 +42,7 @@ class Liveness {
     MonoTime heard{};
     WallTime heard_at{};
     Seconds waited{};
+    std::int64_t behind = 0;
   };
 
   const os::Clock& clock_;

@@ -16,6 +16,7 @@ namespace {
 constexpr Route kRoutes[] = {
     {"GET",    "/healthz",                       Access::kOpen,    GetHealth},
     {"GET",    "/readyz",                        Access::kOpen,    GetReady},
+    {"GET",    "/metrics",                       Access::kMetrics, GetMetrics},
     {"GET",    "/openapi.json",                  Access::kOpen,    GetOpenApi},
     {"POST",   "/api/server/handover",           Access::kAdmin,   PostHandover},
     {"GET",    "/api/server/backup",             Access::kAdmin,   GetBackup},

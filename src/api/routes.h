@@ -9,6 +9,7 @@ namespace vm0::api {
 // server_routes.cc
 asio::awaitable<Result<Answer>> GetHealth(Call& call);
 asio::awaitable<Result<Answer>> GetReady(Call& call);
+asio::awaitable<Result<Answer>> GetMetrics(Call& call);
 asio::awaitable<Result<Answer>> GetOpenApi(Call& call);
 asio::awaitable<Result<Answer>> PostHandover(Call& call);
 // backup_route.cc

@@ -113,9 +113,12 @@ TEST(ProtocolRow, ReleaseLast_FailsTheRun) {
   stack.CreateRun();  // makes the config
   stack.Post(kClaim, kMachine, stack.admin);
   const std::string id = stack.Post("/api/agent/runs", body, stack.alice).text("runId");
-  stack.Post(kClaim, kMachine, stack.admin);
+  const std::string token = stack.Post(kClaim, kMachine, stack.admin).text("token");
+  stack.Post(kHook + "heartbeat", "{}", token);
+  EXPECT_EQ(stack.api->supervisors().alive, 1u);
   const Reply reply = stack.Post(kRelease, ReleaseOf(id), stack.admin);
   EXPECT_EQ(reply.body, R"({"ok":true,"status":"failed"})");
+  EXPECT_EQ(stack.api->supervisors().alive, 0u) << "it is forgotten";
   const Reply shown = stack.Get("/api/agent/runs/" + id, stack.alice);
   EXPECT_EQ(shown.text("error"), "the supervisor could not be started: exit code 7");
   EXPECT_EQ(shown.object().at("maxAttempts"), 1);

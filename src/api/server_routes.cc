@@ -23,6 +23,15 @@ asio::awaitable<Result<Answer>> GetReady(Call& call) {
   co_return JsonResponse(200, body.Take());
 }
 
+asio::awaitable<Result<Answer>> GetMetrics(Call& call) {
+  const auto& write = call.context.options.write_metrics;
+  if (!write) co_return Fail(Code::kNotFound, "This server keeps no metrics");
+  http::Response response{.status = 200, .headers = {}, .body = write()};
+  response.headers.Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  response.headers.Set("Cache-Control", "no-store");
+  co_return response;
+}
+
 asio::awaitable<Result<Answer>> GetOpenApi(Call&) {
   co_return JsonResponse(200, std::string(OpenApiJson()));
 }

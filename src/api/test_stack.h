@@ -41,6 +41,17 @@ struct StackOptions {
   run::QueueLimits limits = {};
 };
 
+// What readers were given.
+struct Deliveries final : Observer {
+  void OnDelivered(ReadWay way, std::span<const WallTime> read_at) override {
+    for (const WallTime time : read_at) all.emplace_back(way, time);
+  }
+  std::vector<std::pair<ReadWay, WallTime>> all;
+};
+
+// Good for its metrics alone.
+inline constexpr std::string_view kMetricsToken = "vm0_metrics_x";
+
 class Stack {
  public:
   explicit Stack(StackOptions options = {});
@@ -107,6 +118,7 @@ class Stack {
   std::optional<store::SecretBox> box;
   std::unique_ptr<feed::Feed> feed;
   std::unique_ptr<run::Runs> runs;
+  Deliveries deliveries;
   std::unique_ptr<Api> api;
   std::unique_ptr<http::Server> server;
   std::string port;

@@ -43,10 +43,12 @@ Stack::Stack(StackOptions options) {
   api_options.version = "9.9.9";
   api_options.host_names = {"127.0.0.1", "localhost", "[::1]"};
   api_options.unsandboxed = options.unsandboxed;
+  api_options.write_metrics = [] { return "metric 1\n"; };
+  api_options.metrics_token = kMetricsToken;
   std::function<void()> handover;
   if (options.can_hand_over) handover = [this] { ++handovers; };
-  api = std::make_unique<Api>(Api::Parts{*database, *feed, *runs, *box, clock}, api_options,
-                              handover);
+  api = std::make_unique<Api>(Api::Parts{*database, *feed, *runs, *box, clock, &deliveries},
+                              api_options, handover);
   const http::Handler handler = [this](http::Exchange& exchange) { return api->Handle(exchange); };
   server =
       std::make_unique<http::Server>(loop, clock, http::ServerLimits{}, handler, &Api::FormatError);

@@ -134,12 +134,15 @@ asio::awaitable<Result<Answer>> PostHeartbeat(Call& call) {
   VM0_CO_ASSIGN(const json::object body, ParseBody(call.request()));
   VM0_CO_ASSIGN(const WebhookRun target, FindRunOfBody(call, body));
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  VM0_CO_TRY(IntWithin(body, "lastSequence", 0, kMost));
+  VM0_CO_ASSIGN(const auto spooled, IntWithin(body, "lastSequence", 0, kMost));
   VM0_CO_ASSIGN(const auto waited, IntWithin(body, "waitsForDisk", 0, kMost));
   VM0_CO_TRY(CheckAlive(target));
-  if (target.attempt)
-    call.context.liveness.WaitsForDisk(target.run.id, Seconds(waited.value_or(0)));
   VM0_CO_ASSIGN(const std::int64_t last, call.reader().events.LastSequence(target.run.id));
+  if (target.attempt) {
+    Liveness& liveness = call.context.liveness;
+    liveness.WaitsForDisk(target.run.id, Seconds(waited.value_or(0)));
+    liveness.IsBehind(target.run.id, std::max<std::int64_t>(spooled.value_or(last) - last, 0));
+  }
   ObjectWriter answer;
   answer.Bool("ok", true).Number("lastSequence", last);
   answer.Bool("cancel", target.run.cancel_requested_at.has_value());

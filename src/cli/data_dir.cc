@@ -127,6 +127,15 @@ asio::awaitable<Result<std::string>> LoadAdminToken(fs::path data_dir, store::Da
   co_return token;
 }
 
+Result<std::string> LoadMetricsToken(const fs::path& data_dir) {
+  const auto path = data_dir / "metrics.token";
+  VM0_ASSIGN(auto token, ReadLine(path));
+  if (!token.empty()) return token;
+  token = store::NewToken("vm0_metrics_");
+  VM0_TRY(os::WriteFileAtomic(path, token + "\n"));
+  return token;
+}
+
 Result<std::string> LoadMachineId(const fs::path& data_dir, WallTime now) {
   const auto path = data_dir / "machine-id";
   VM0_ASSIGN(auto id, ReadLine(path));

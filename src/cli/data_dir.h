@@ -30,6 +30,9 @@ std::string LockHolder(const std::filesystem::path& data_dir);
 // <data-dir>/admin.token: read, or made at the first start, and known to the store either way.
 asio::awaitable<Result<std::string>> LoadAdminToken(std::filesystem::path data_dir,
                                                     store::Database& database, WallTime now);
+// <data-dir>/metrics.token: read, or made at the first start. Good for GET /metrics alone, of this
+// server; the store knows nothing of it.
+Result<std::string> LoadMetricsToken(const std::filesystem::path& data_dir);
 // <data-dir>/machine-id: who the runner of this data directory is, made at the first start.
 Result<std::string> LoadMachineId(const std::filesystem::path& data_dir, WallTime now);
 // <data-dir>/port: the port that an on-demand server had the last time; 0 when there was none.

@@ -80,9 +80,12 @@ ServerProcess::~ServerProcess() { clock_.Cancel(stop_timer_); }
 asio::awaitable<Status> ServerProcess::OpenStore() {
   const WallTime now = clock_.WallNow();
   VM0_CO_TRY(FinishRestore(options_.data_dir));
-  VM0_CO_ASSIGN(database_, store::OpenSqlite(options_.database, loop_.get_executor()));
+  metrics_.emplace(clock_, std::string(kVersion));
+  store::CommitObserver* const observer = &*metrics_;
+  VM0_CO_ASSIGN(database_, store::OpenSqlite(options_.database, loop_.get_executor(), observer));
   VM0_CO_ASSIGN(box_, store::SecretBox::Open(options_.data_dir / "secret.key"));
   VM0_CO_ASSIGN(machine_, LoadMachineId(options_.data_dir, now));
+  VM0_CO_ASSIGN(metrics_token_, LoadMetricsToken(options_.data_dir));
   auto token = co_await LoadAdminToken(options_.data_dir, *database_, now);
   if (!token) co_return Fail(std::move(token).error());
   admin_token_ = std::move(*token);
@@ -91,9 +94,10 @@ asio::awaitable<Status> ServerProcess::OpenStore() {
 }
 
 void ServerProcess::MakeApi() {
-  feed_ = std::make_unique<feed::Feed>(*database_, clock_);
+  feed_ = std::make_unique<feed::Feed>(*database_, clock_, feed::TailLimits{}, &*metrics_);
   runs_ = std::make_unique<run::Runs>(
-      *database_, clock_, *box_, [this](RunId run) { feed_->Wake(run); }, options_.queue_limits);
+      *database_, clock_, *box_, [this](RunId run) { feed_->Wake(run); }, options_.queue_limits,
+      &*metrics_);
   std::function<void()> handover;
   if (options_.started_by == StartedBy::kClient) handover = [this] { Stop("a newer vm0 asked"); };
   api::ApiOptions api_options{
@@ -103,9 +107,15 @@ void ServerProcess::MakeApi() {
       .unsandboxed = options_.unsandboxed,
       .find_sandbox = [this](const std::string& name) { return sandboxes_.Find(name); },
       .allow = options_.allow,
-      .deny = options_.deny};
-  const api::Api::Parts parts{*database_, *feed_, *runs_, *box_, clock_};
+      .deny = options_.deny,
+      .write_metrics = [this] { return WriteMetrics(); },
+      .metrics_token = metrics_token_};
+  const api::Api::Parts parts{*database_, *feed_, *runs_, *box_, clock_, &*metrics_};
   api_ = std::make_unique<api::Api>(parts, std::move(api_options), std::move(handover));
+}
+
+std::string ServerProcess::WriteMetrics() {
+  return metrics_->Write({*database_, *feed_, *api_, *http_});
 }
 
 std::set<std::string> ServerProcess::HostNames() const {

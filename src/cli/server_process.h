@@ -17,6 +17,7 @@
 #include "cli/token_sweep.h"
 #include "feed/feed.h"
 #include "http/server.h"
+#include "metrics/metrics.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "run/runs.h"
@@ -79,6 +80,7 @@ class ServerProcess {
   void TrySandbox();
   Result<std::uint16_t> ListenTcp();
   std::set<std::string> HostNames() const;
+  std::string WriteMetrics();
   IdleExit::Facts Use() const;
   void StopForLoss();
   // Once all requests and streams have ended.
@@ -90,9 +92,11 @@ class ServerProcess {
   std::function<void()> stopped_;
   std::optional<os::FileLock> lock_;
   std::optional<DataDirWatch> data_dir_watch_;
+  std::optional<metrics::Metrics> metrics_;  // before all that it observes
   std::unique_ptr<store::Database> database_;
   std::optional<store::SecretBox> box_;
   std::string admin_token_;
+  std::string metrics_token_;
   std::string machine_;
   std::unique_ptr<feed::Feed> feed_;
   std::unique_ptr<run::Runs> runs_;

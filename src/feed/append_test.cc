@@ -42,6 +42,24 @@ TEST_F(AppendTest, ManyAppendsAtOnceShareCommits) {
   EXPECT_EQ(store.database->stats().commits - before.commits, 1u);
 }
 
+struct Numbering final : Observer {
+  void OnStored(std::span<const event::RecordView> records) override {
+    for (const auto& record : records) numbers.push_back(record.sequence);
+  }
+  Numbers numbers;
+};
+
+TEST_F(AppendTest, AnObserverSeesEachEventThatIsStoredOnce) {
+  Numbering seen;
+  feed = std::make_unique<Feed>(*store.database, clock, limits, &seen);
+  ASSERT_TRUE(Append(BodyOf(1, 3)));
+  ASSERT_TRUE(Append(BodyOf(2, 5)));
+  ASSERT_TRUE(Append(BodyOf(1, 5)));
+  ASSERT_FALSE(Append(BodyOf(9, 9)));
+  ASSERT_TRUE(AppendRaw({JsonOf(6), JsonOf(7)}));
+  EXPECT_EQ(seen.numbers, (Numbers{1, 2, 3, 4, 5, 6, 7}));
+}
+
 TEST_F(AppendTest, OutsidersEventsGetNumbersAndTheServersTime) {
   const auto first = AppendRaw({JsonOf(1), JsonOf(2)}).value();
   EXPECT_EQ(first.count, 2);

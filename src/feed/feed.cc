@@ -115,14 +115,17 @@ Status CheckRaw(const std::vector<std::string>& events, std::optional<std::int64
 
 class Feed::Impl {
  public:
-  Impl(store::Database& database, os::Clock& clock, TailLimits limits)
-      : database(database), clock(clock), tails(limits) {}
+  Impl(store::Database& database, os::Clock& clock, TailLimits limits, Observer* observer)
+      : database(database), clock(clock), observer(observer), tails(limits) {}
 
   // After the commit: into the tail, and the readers may come.
   void Publish(RunId run, const Records& records, Stored stored) {
+    const auto first =
+        std::ranges::upper_bound(records, stored.before, {}, &event::RecordView::sequence);
+    const std::span<const event::RecordView> added(first, records.end());
+    if (observer != nullptr) observer->OnStored(added);
     std::vector<EventPtr> events;
-    for (const auto& record : records) {
-      if (record.sequence <= stored.before) continue;
+    for (const auto& record : added) {
       events.push_back(std::make_shared<event::Event>(
           event::Event{record.sequence, record.created_at, record.source,
                        event::TypeOf(record.json), std::string(record.json)}));
@@ -167,12 +170,13 @@ class Feed::Impl {
 
   store::Database& database;
   os::Clock& clock;
+  Observer* const observer;
   Tails tails;
   std::shared_ptr<Waiters> waiters = std::make_shared<Waiters>();
 };
 
-Feed::Feed(store::Database& database, os::Clock& clock, TailLimits limits)
-    : impl_(std::make_unique<Impl>(database, clock, limits)) {}
+Feed::Feed(store::Database& database, os::Clock& clock, TailLimits limits, Observer* observer)
+    : impl_(std::make_unique<Impl>(database, clock, limits, observer)) {}
 
 Feed::~Feed() = default;
 

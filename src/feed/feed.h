@@ -7,11 +7,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "event/event.h"
+#include "event/record.h"
 #include "feed/tails.h"
 #include "os/clock.h"
 #include "store/database.h"
@@ -68,6 +70,14 @@ class Subscription {
   Listener& listener_;
 };
 
+// Sees what is stored, for metrics. Outlives the feed.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // Committed just now, and not there before. Loop thread.
+  virtual void OnStored(std::span<const event::RecordView> records) = 0;
+};
+
 // More events in one append are kPayloadTooLarge.
 inline constexpr std::size_t kMaxAppendEvents = 10'000;
 
@@ -78,7 +88,9 @@ inline constexpr std::size_t kMaxAppendEvents = 10'000;
 // its coroutines.
 class Feed {
  public:
-  Feed(store::Database& database, os::Clock& clock, TailLimits limits = {});
+  // `observer` may be nullptr.
+  Feed(store::Database& database, os::Clock& clock, TailLimits limits = {},
+       Observer* observer = nullptr);
   ~Feed();
 
   // Checks that an attempt may write to a run: runs in the append's transaction.

@@ -52,10 +52,11 @@ struct ServerLimits {
   Millis lost = Seconds{30};      // a peer that acknowledges nothing (TCP)
 };
 
-// What became of streams that did not end well.
+// What did not end well.
 struct ServerCounts {
-  std::uint64_t stalled = 0;  // cut off: their peers did not read for `write`
-  std::uint64_t lost = 0;     // their peers fell silent
+  std::uint64_t refused = 0;  // requests that no handler saw: malformed, or a connection too many
+  std::uint64_t stalled = 0;  // streams that were cut off: their peers did not read for `write`
+  std::uint64_t lost = 0;     // streams whose peers fell silent
 };
 
 // Answers what could not be parsed: the server knows HTTP but not the shape of error bodies.

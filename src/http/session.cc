@@ -181,6 +181,7 @@ asio::awaitable<bool> Session::FinishAnswer(std::optional<std::string> problem) 
 }
 
 asio::awaitable<void> Session::AnswerError(Error error) {
+  ++context_->streams.counts().refused;
   keep_alive_ = false;
   answer_ = Answer::kNone;
   request_ = {};

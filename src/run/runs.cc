@@ -47,6 +47,7 @@ class Runs::Impl {
   const store::SecretBox& box;
   std::function<void(RunId)> changed;
   QueueLimits limits;
+  Observer* observer;  // or nullptr
   std::list<os::Wakeup*> claims;
   std::map<std::optional<RunId>, os::Timer> holds;  // until their pauses are over
 
@@ -58,7 +59,16 @@ class Runs::Impl {
   void Notify(const Outcome& outcome) const {
     if (!outcome.changed) return;
     changed(outcome.run.id);
-    if (store::IsTerminal(outcome.run.status)) WakeClaims();
+    if (!store::IsTerminal(outcome.run.status)) return;
+    SayEnded(outcome.run.status);
+    WakeClaims();
+  }
+  void SayEnded(store::RunStatus status) const {
+    if (observer != nullptr) observer->OnEnded(status);
+  }
+  void SayClaimed(const store::Run& run, WallTime now) const {
+    if (observer != nullptr && run.attempt == 1)
+      observer->OnClaimed(std::max(now - run.created_at, Micros(0)));
   }
   static void HoldFor(const std::shared_ptr<Impl>& self, std::optional<RunId> run, Micros pause);
   static void EndHold(const std::shared_ptr<Impl>& self, std::optional<RunId> run);
@@ -107,8 +117,8 @@ store::Run Runs::Impl::NewRow(const NewRun& request) const {
 }
 
 Runs::Runs(store::Database& database, os::Clock& clock, const store::SecretBox& box,
-           std::function<void(RunId)> changed, QueueLimits limits)
-    : impl_(new Impl{database, clock, box, std::move(changed), limits, {}, {}}) {
+           std::function<void(RunId)> changed, QueueLimits limits, Observer* observer)
+    : impl_(new Impl{database, clock, box, std::move(changed), limits, observer, {}, {}}) {
   // Most starts find none: they shall not write.
   if (database.reader().runs.HasHeld().value_or(true)) Impl::EndHold(impl_, std::nullopt);
 }
@@ -125,6 +135,7 @@ asio::awaitable<Result<Runs::Created>> Runs::Create(NewRun request) {
   (void)os::FaultFails("run.created");
   if (!row->repeated) {
     impl_->changed(row->run.id);
+    if (impl_->observer != nullptr) impl_->observer->OnCreated();
     if (!row->run.external) WakeClaims();
   }
   co_return Created{std::move(row->run), row->repeated};
@@ -146,7 +157,10 @@ asio::awaitable<Result<std::optional<Claimed>>> Runs::Claim(std::string machine,
       };
       auto claimed = co_await impl_->database.Write<std::optional<Claimed>>(std::move(work));
       (void)os::FaultFails("run.claimed");
-      if (claimed && *claimed) impl_->changed((*claimed)->run.id);
+      if (claimed && *claimed) {
+        impl_->changed((*claimed)->run.id);
+        impl_->SayClaimed((*claimed)->run, now);
+      }
       if (!claimed || *claimed) co_return std::move(claimed);
       continue;  // somebody else was faster
     }
@@ -197,8 +211,11 @@ asio::awaitable<Result<store::Secrets>> Runs::Start(RunId run, int attempt) {
   if (!secrets) co_return std::unexpected(std::move(secrets).error());
   (void)os::FaultFails("run.started");
   impl_->changed(run);
-  if (!*secrets) WakeClaims();
-  if (!*secrets) co_return Fail(Code::kRunEnded, "the run has failed: its secrets can not be read");
+  if (!*secrets) {
+    impl_->SayEnded(store::RunStatus::kFailed);
+    WakeClaims();
+    co_return Fail(Code::kRunEnded, "the run has failed: its secrets can not be read");
+  }
   co_return std::move(**secrets);
 }
 

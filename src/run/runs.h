@@ -80,15 +80,25 @@ struct Completion {
   std::optional<std::string> usage;  // JSON object
 };
 
+// Sees what becomes of runs, for metrics. Outlives the runs. Loop thread, after the commit.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void OnCreated() = 0;
+  // Claimed for the first time, so long after it was created.
+  virtual void OnClaimed(Micros waited) = 0;
+  virtual void OnEnded(store::RunStatus status) = 0;
+};
+
 // The runs and their queue: every rule of docs/protocol.md 5 that changes a run's row. Each call is
 // one transaction; the rows of the table are named in runs.cc. Loop thread only; owned by the
 // server.
 class Runs {
  public:
   // `changed` is called after each commit that changed a run's row (the feed wakes its readers).
-  // What an earlier server had held back is in the queue at once.
+  // What an earlier server had held back is in the queue at once. `observer` may be nullptr.
   Runs(store::Database& database, os::Clock& clock, const store::SecretBox& box,
-       std::function<void(RunId)> changed, QueueLimits limits = {});
+       std::function<void(RunId)> changed, QueueLimits limits = {}, Observer* observer = nullptr);
   ~Runs();
 
   struct Created {

@@ -17,6 +17,16 @@ using store::JsonOf;
 using store::RunStatus;
 using store::TimeOf;
 
+// What an observer of runs was told, in words.
+struct Told final : Observer {
+  void OnCreated() override { words.emplace_back("created"); }
+  void OnClaimed(Micros waited) override {
+    words.push_back("claimed after " + std::to_string(waited.count() / 1000) + " ms");
+  }
+  void OnEnded(RunStatus status) override { words.emplace_back(store::NameOf(status)); }
+  std::vector<std::string> words;
+};
+
 class TestRuns {
  public:
   explicit TestRuns(QueueLimits queue_limits = {}) : limits(queue_limits) { Start(); }
@@ -28,7 +38,7 @@ class TestRuns {
           ++changes;
           feed->Wake(id);
         },
-        limits);
+        limits, &told);
     Pass(Micros(0));
   }
   void Restart() {
@@ -122,6 +132,7 @@ class TestRuns {
   store::TestStore store;
   std::unique_ptr<store::SecretBox> box =
       std::make_unique<store::SecretBox>(*store::SecretBox::Open(store.dir / "secret.key"));
+  Told told;
   std::unique_ptr<feed::Feed> feed;
   std::unique_ptr<Runs> runs;
   int changes = 0;

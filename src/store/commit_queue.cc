@@ -7,9 +7,10 @@
 
 namespace vm0::store {
 
-CommitQueue::CommitQueue(asio::any_io_executor executor, Commit commit)
+CommitQueue::CommitQueue(asio::any_io_executor executor, Commit commit, CommitObserver* observer)
     : executor_(std::move(executor)),
       commit_(std::move(commit)),
+      observer_(observer),
       self_(std::make_shared<CommitQueue*>(this)) {}
 
 CommitQueue::~CommitQueue() {
@@ -22,13 +23,13 @@ CommitQueue::~CommitQueue() {
     committer_.join();
   }
   if (!gathered_.empty()) {
-    const bool committed = commit_(gathered_);
-    PostDones(std::move(gathered_), committed);
+    const Outcome outcome = Run(gathered_);
+    PostDones(std::move(gathered_), outcome);
   }
 }
 
 void CommitQueue::Submit(Database::Work work, Database::Done done) {
-  gathered_.push_back({std::move(work), std::move(done), {}});
+  gathered_.push_back({std::move(work), std::move(done), {}, Now()});
   if (std::exchange(flush_posted_, true)) return;
   // At the end of the loop's queue: what is ready by then joins the group.
   asio::post(executor_, [weak = std::weak_ptr(self_)] {
@@ -48,9 +49,9 @@ void CommitQueue::Flush() {
 }
 
 void CommitQueue::CommitInline(Group group) {
-  const bool committed = commit_(group);
-  Count(group, committed);
-  if (committed) ++stats_.inline_commits;
+  const Outcome outcome = Run(group);
+  Count(group, outcome);
+  if (outcome.committed) ++stats_.inline_commits;
   CallDones(std::move(group));
 }
 
@@ -75,27 +76,43 @@ void CommitQueue::RunCommitter() {
       if (waiting_.empty()) return;
       group.swap(waiting_);
     }
-    const bool committed = commit_(group);
-    PostDones(std::move(group), committed);
+    const Outcome outcome = Run(group);
+    PostDones(std::move(group), outcome);
   }
 }
 
-void CommitQueue::PostDones(Group group, bool committed) {
-  asio::post(executor_,
-             [weak = std::weak_ptr(self_), group = std::move(group), committed]() mutable {
-               if (auto self = weak.lock()) {
-                 CommitQueue& queue = **self;
-                 queue.Count(group, committed);
-                 queue.handed_over_ -= group.size();
-                 if (queue.handed_over_ == 0) queue.loop_work_.reset();
-               }
-               CallDones(std::move(group));
-             });
+CommitQueue::Outcome CommitQueue::Run(std::span<QueuedWork> group) const {
+  Outcome outcome;
+  outcome.begun = Now();
+  outcome.committed = commit_(group);
+  outcome.ended = Now();
+  return outcome;
 }
 
-void CommitQueue::Count(const Group& group, bool committed) {
+void CommitQueue::PostDones(Group group, Outcome outcome) {
+  asio::post(executor_, [weak = std::weak_ptr(self_), group = std::move(group), outcome]() mutable {
+    if (auto self = weak.lock()) {
+      CommitQueue& queue = **self;
+      queue.Count(group, outcome);
+      queue.handed_over_ -= group.size();
+      if (queue.handed_over_ == 0) queue.loop_work_.reset();
+    }
+    CallDones(std::move(group));
+  });
+}
+
+void CommitQueue::Count(const Group& group, const Outcome& outcome) {
   stats_.works += group.size();
-  if (committed) ++stats_.commits;
+  if (outcome.committed) ++stats_.commits;
+  if (observer_ == nullptr) return;
+  observer_->OnGroup(group.size(), outcome.ended - outcome.begun);
+  for (const QueuedWork& item : group) observer_->OnWait(outcome.begun - item.submitted);
+}
+
+Database::Stats CommitQueue::stats() const {
+  Database::Stats stats = stats_;
+  stats.pending = gathered_.size() + handed_over_;
+  return stats;
 }
 
 void CommitQueue::CallDones(Group group) {

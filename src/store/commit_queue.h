@@ -21,6 +21,7 @@ struct QueuedWork {
   Database::Work work;
   Database::Done done;
   Status status;
+  MonoTime submitted{};  // where somebody observes
 };
 
 // The write queue of one database (docs/decisions/0001-group-commit.md): gathers what is submitted
@@ -33,29 +34,40 @@ class CommitQueue {
   // committer thread, never on both at once. True when it committed something.
   using Commit = std::function<bool(std::span<QueuedWork>)>;
 
-  CommitQueue(asio::any_io_executor executor, Commit commit);
+  // `observer` may be nullptr.
+  CommitQueue(asio::any_io_executor executor, Commit commit, CommitObserver* observer = nullptr);
   // Commits what was submitted; leaves the dones in the executor's queue.
   ~CommitQueue();
   CommitQueue(const CommitQueue&) = delete;
   CommitQueue& operator=(const CommitQueue&) = delete;
 
   void Submit(Database::Work work, Database::Done done);
-  const Database::Stats& stats() const { return stats_; }
+  Database::Stats stats() const;
 
  private:
   using Group = std::vector<QueuedWork>;
+  // How a group fared.
+  struct Outcome {
+    bool committed = false;
+    MonoTime begun{};
+    MonoTime ended{};
+  };
 
   void Flush();
   void CommitInline(Group group);
   void HandOver(Group group);
   void RunCommitter();
+  // The thread whose turn it is.
+  Outcome Run(std::span<QueuedWork> group) const;
+  MonoTime Now() const { return observer_ != nullptr ? observer_->Now() : MonoTime{}; }
   // Any thread: lets the loop call the dones.
-  void PostDones(Group group, bool committed);
-  void Count(const Group& group, bool committed);
+  void PostDones(Group group, Outcome outcome);
+  void Count(const Group& group, const Outcome& outcome);
   static void CallDones(Group group);
 
   const asio::any_io_executor executor_;
   const Commit commit_;
+  CommitObserver* const observer_;
   Database::Stats stats_;
   std::shared_ptr<CommitQueue*> self_;  // what posted functions hold on to, weakly
 

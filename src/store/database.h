@@ -24,6 +24,18 @@ struct Stores {
   EventLog& events;
 };
 
+// Sees how the groups of writes fare, for metrics. Outlives the database.
+class CommitObserver {
+ public:
+  virtual ~CommitObserver() = default;
+  // What the times are taken from. Any thread.
+  virtual MonoTime Now() const = 0;
+  // Loop thread, before the group's dones. A group of which nothing was committed counts too.
+  virtual void OnGroup(std::size_t works, Micros took) = 0;
+  // One of its works, from Submit to the begin of its transaction. Loop thread.
+  virtual void OnWait(Micros waited) = 0;
+};
+
 // The store of one server: a reader for the loop thread, and the one queue through which every
 // write goes. Each piece of work runs in a savepoint of a transaction that it shares with all other
 // work that is waiting (group commit); its `done` is called on the loop after the commit, with the
@@ -47,6 +59,7 @@ class Database {
     std::uint64_t works = 0;
     std::uint64_t commits = 0;         // transactions, the inline ones included
     std::uint64_t inline_commits = 0;  // on the loop thread
+    std::size_t pending = 0;           // works whose dones were not called yet
   };
   virtual Stats stats() const = 0;
 
@@ -73,7 +86,8 @@ class Database {
 // migrates. `executor` is the loop's. kConflict naming the holder when it is locked; kIo with a
 // remedy when the file system can't do WAL; kConflict when a newer vm0 wrote the schema.
 Result<std::unique_ptr<Database>> OpenSqlite(const std::string& path,
-                                             asio::any_io_executor executor);
+                                             asio::any_io_executor executor,
+                                             CommitObserver* observer = nullptr);
 
 }  // namespace vm0::store
 

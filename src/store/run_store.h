@@ -20,6 +20,14 @@ struct RunFilter {
   int limit = 50;
 };
 
+// How many runs have not ended.
+struct LiveRuns {
+  std::int64_t queued = 0;
+  std::int64_t held = 0;
+  std::int64_t running = 0;   // claimed
+  std::int64_t external = 0;  // pending or running in sandboxes of their owners
+};
+
 // Configs, runs, the queue, users, tokens, secrets. One object is one connection: the reader's sees
 // what is committed, the writer's is used inside Writer work only. Not thread-safe. Errors are kIo
 // unless said otherwise.
@@ -61,6 +69,8 @@ class RunStore {
   // Runs that `machine` claimed and that have not ended, oldest first.
   virtual Result<std::vector<Run>> UnfinishedRunsOf(const std::string& machine) = 0;
   virtual Result<std::int64_t> CountUnfinished() = 0;
+  // The same by what they wait for.
+  virtual Result<LiveRuns> CountLive() = 0;
   // Of one user, external ones too; counts no further than `most`.
   virtual Result<std::int64_t> CountUnfinishedOf(const std::string& user_id, std::int64_t most) = 0;
   // Writes every field that can change after the insert.

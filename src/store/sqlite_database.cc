@@ -96,12 +96,14 @@ Error LostGroup(const Error& cause) {
 }  // namespace
 
 SqliteDatabase::SqliteDatabase(os::FileLock lock, Connection reader, Connection writer,
-                               asio::any_io_executor executor)
+                               asio::any_io_executor executor, CommitObserver* observer)
     : lock_(std::move(lock)),
       reader_(std::move(reader)),
       writer_(std::move(writer)),
       copier_(reader_.connection->path(), executor),
-      queue_(std::move(executor), [this](std::span<QueuedWork> group) { return Commit(group); }) {}
+      queue_(
+          std::move(executor), [this](std::span<QueuedWork> group) { return Commit(group); },
+          observer) {}
 
 bool SqliteDatabase::Commit(std::span<QueuedWork> group) {
   const Status status = RunGroup(group);
@@ -136,7 +138,8 @@ Status SqliteDatabase::RunWork(QueuedWork& item) {
 }
 
 Result<std::unique_ptr<Database>> OpenSqlite(const std::string& path,
-                                             asio::any_io_executor executor) {
+                                             asio::any_io_executor executor,
+                                             CommitObserver* observer) {
   VM0_ASSIGN(auto lock, Lock(path));
   VM0_TRY(RemoveCopy(path));
   VM0_TRY(MakePrivateFile(path));
@@ -146,7 +149,7 @@ Result<std::unique_ptr<Database>> OpenSqlite(const std::string& path,
   VM0_ASSIGN(auto reader, Connect(path));
   VM0_TRY(reader->Execute("PRAGMA query_only = ON"));
   return std::make_unique<SqliteDatabase>(std::move(lock), std::move(reader), std::move(writer),
-                                          std::move(executor));
+                                          std::move(executor), observer);
 }
 
 }  // namespace vm0::store

@@ -21,7 +21,7 @@ class SqliteDatabase final : public Database {
  public:
   using Connection = std::unique_ptr<SqliteConnection>;
   SqliteDatabase(os::FileLock lock, Connection reader, Connection writer,
-                 asio::any_io_executor executor);
+                 asio::any_io_executor executor, CommitObserver* observer = nullptr);
 
   Stores& reader() override { return reader_.stores; }
   void Submit(Work work, Done done) override { queue_.Submit(std::move(work), std::move(done)); }

@@ -32,6 +32,7 @@ class SqliteRunStore final : public RunStore {
   Status EndHolds() override;
   Result<std::vector<Run>> UnfinishedRunsOf(const std::string& machine) override;
   Result<std::int64_t> CountUnfinished() override;
+  Result<LiveRuns> CountLive() override;
   Result<std::int64_t> CountUnfinishedOf(const std::string& user_id, std::int64_t most) override;
   Status UpdateRun(const Run& run) override;
 
