@@ -14,6 +14,7 @@ constexpr Command kCommands[] = {
     {"build", "Store an agent's config on the server", vm0::cli::BuildCommand},
     {"logs", "Show the events of a run", vm0::cli::LogsCommand},
     {"ps", "List runs", vm0::cli::PsCommand},
+    {"top", "Watch what the server does", vm0::cli::TopCommand},
     {"show", "Show all there is to know about a run", vm0::cli::ShowCommand},
     {"verify", "Prove that a run's events are all there, and as they came",
      vm0::cli::VerifyCommand},

@@ -114,7 +114,7 @@ std::string FormatListedRun(const store::Run& run, const RunContext& context) {
   body.Text("id", id).Text("runId", id).Text("agentName", run.agent_name);
   body.Text("provider", run.provider).Text("status", store::NameOf(run.status));
   body.NumberIf("queuePosition", context.place).RawIf("activity", context.activity);
-  body.Text("prompt", prompt);
+  body.NumberIf("lastSequence", context.last_sequence).Text("prompt", prompt);
   if (prompt.size() < run.prompt.size()) body.Bool("promptCut", true);
   body.Time("createdAt", run.created_at).TimeIf("startedAt", run.started_at);
   body.TimeIf("completedAt", run.completed_at).TextIf("error", run.error);

@@ -13,8 +13,9 @@ namespace vm0::api {
 
 // What is known of a run beside its row.
 struct RunContext {
-  std::optional<std::int64_t> place;    // in the queue, if it is there
-  std::optional<std::string> activity;  // JSON (liveness.h), while its agent runs
+  std::optional<std::int64_t> place;          // in the queue, if it is there
+  std::optional<std::string> activity;        // JSON (liveness.h), while its agent runs
+  std::optional<std::int64_t> last_sequence;  // while it runs: of its last event, or 0
 };
 
 // A run in a list. A prompt of more than 1,000 characters is cut, and "promptCut":true says so.

@@ -120,8 +120,8 @@ Result<run::QueuePlaces> PlacesOf(const Call& call, const std::vector<store::Run
 }
 
 // Absent for a run without events; a damaged one shall not hide the run.
-std::optional<WallTime> LastEventAt(const Call& call, const store::Run& run) {
-  const auto last = call.reader().events.LastSequence(run.id);
+std::optional<WallTime> LastEventAt(const Call& call, const store::Run& run,
+                                    const Result<std::int64_t>& last) {
   if (!last || *last == 0) return std::nullopt;
   feed::Feed& feed = call.context.parts.feed;
   const auto head = feed.ReadHead(run.id, *last);
@@ -135,7 +135,9 @@ RunContext ContextOf(const Call& call, const store::Run& run, const run::QueuePl
   RunContext context;
   context.place = places.PlaceOf(run.id);
   if (run.status != store::RunStatus::kRunning) return context;
-  context.activity = call.context.liveness.Describe(run, LastEventAt(call, run));
+  const Result<std::int64_t> last = call.reader().events.LastSequence(run.id);
+  if (last) context.last_sequence = *last;
+  context.activity = call.context.liveness.Describe(run, LastEventAt(call, run, last));
   return context;
 }
 

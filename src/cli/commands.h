@@ -15,6 +15,7 @@ int RunCommand(Context& context);
 int BuildCommand(Context& context);
 int LogsCommand(Context& context);
 int PsCommand(Context& context);
+int TopCommand(Context& context);
 int ShowCommand(Context& context);
 int VerifyCommand(Context& context);
 int CancelCommand(Context& context);

@@ -13,6 +13,7 @@ namespace vm0::cli {
 namespace {
 
 constexpr std::size_t kPromptWidth = 50;
+constexpr std::size_t kAgentWidth = 24;
 
 std::string TextOf(const json::object& object, std::string_view name) {
   return std::string(StringMember(object, name).value_or(""));
@@ -20,16 +21,6 @@ std::string TextOf(const json::object& object, std::string_view name) {
 
 // An agent that has printed nothing for so long is called silent.
 constexpr Seconds kSilentAfter{60};
-
-// "5s", "3m", "2h", "4d".
-std::string FormatSpan(Micros span) {
-  const auto seconds = std::max(std::chrono::floor<Seconds>(span), Seconds(0)).count();
-  if (seconds < 60) return std::to_string(seconds) + "s";
-  const auto minutes = seconds / 60;
-  if (minutes < 60) return std::to_string(minutes) + "m";
-  if (minutes < 60 * 48) return std::to_string(minutes / 60) + "h";
-  return std::to_string(minutes / 60 / 24) + "d";
-}
 
 // The time since one of the activity's times; nullopt when it is absent.
 std::optional<Micros> SpanSince(const json::object& activity, std::string_view name, WallTime now) {
@@ -52,17 +43,30 @@ std::string RemarkOn(const json::object& activity, WallTime now) {
   return silent && *silent >= kSilentAfter ? ", silent for " + FormatSpan(*silent) : "";
 }
 
+// " (3rd)"; empty when it is not in the queue.
+std::string PlaceOf(const json::object& run) {
+  const auto place = IntField(run, "queuePosition");
+  return place && *place ? " (" + FormatOrdinal(**place) + ")" : "";
+}
+
 // "pending (3rd)" with its place in the queue, "running, silent for 12m".
 std::string StatusOf(const json::object& run, WallTime now) {
   std::string status = TextOf(run, "status");
   if (const json::object* activity = ObjectMember(run, "activity"))
     status += RemarkOn(*activity, now);
-  const auto place = IntField(run, "queuePosition");
-  if (place && *place) status += " (" + FormatOrdinal(**place) + ")";
-  return status;
+  return status + PlaceOf(run);
 }
 
 }  // namespace
+
+std::string FormatSpan(Micros span) {
+  const auto seconds = std::max(std::chrono::floor<Seconds>(span), Seconds(0)).count();
+  if (seconds < 60) return std::to_string(seconds) + "s";
+  const auto minutes = seconds / 60;
+  if (minutes < 60) return std::to_string(minutes) + "m";
+  if (minutes < 60 * 48) return std::to_string(minutes / 60) + "h";
+  return std::to_string(minutes / 60 / 24) + "d";
+}
 
 std::string FormatOrdinal(std::int64_t number) {
   const std::int64_t last = number % 10;
@@ -124,6 +128,22 @@ std::string FormatRuns(const json::array& runs, WallTime now) {
     rows.push_back({TextOf(object, "id"), TextOf(object, "agentName"), StatusOf(object, now),
                     FormatAge(TextOf(object, "createdAt"), now),
                     term::Truncate(TextOf(object, "prompt"), kPromptWidth)});
+  }
+  return FormatTable(rows);
+}
+
+std::string FormatLiveRuns(const json::array& runs, WallTime now) {
+  std::vector<std::vector<std::string>> rows = {{"ID", "AGENT", "STATE", "EVENTS", "ACTIVITY"}};
+  for (const auto& run : runs) {
+    if (!run.is_object()) continue;
+    const json::object& object = run.get_object();
+    const json::object* activity = ObjectMember(object, "activity");
+    const auto events = IntField(object, "lastSequence");
+    rows.push_back({TextOf(object, "id"), term::Truncate(TextOf(object, "agentName"), kAgentWidth),
+                    TextOf(object, "status") + PlaceOf(object),
+                    events && *events ? std::to_string(**events) : "",
+                    activity ? FormatActivity(*activity, now)
+                             : "created " + FormatAge(TextOf(object, "createdAt"), now)});
   }
   return FormatTable(rows);
 }

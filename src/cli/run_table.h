@@ -21,6 +21,12 @@ std::string FormatActivity(const json::object& activity, WallTime now);
 // The runs of GET /api/agent/runs as a table with a heading.
 std::string FormatRuns(const json::array& runs, WallTime now);
 
+// Live runs with their number of events and their activity, with a heading.
+std::string FormatLiveRuns(const json::array& runs, WallTime now);
+
+// "5s", "3m", "2h", "4d".
+std::string FormatSpan(Micros span);
+
 // "1st", "22nd", "113th".
 std::string FormatOrdinal(std::int64_t number);
 

@@ -136,6 +136,11 @@ asio::awaitable<Result<std::string>> UserClient::ListRuns(std::string query) {
   return Call(std::move(request), kTimeout);
 }
 
+asio::awaitable<Result<std::string>> UserClient::GetMetrics() {
+  auto request = MakeRequest("GET", "/metrics");
+  return Call(std::move(request), kTimeout);
+}
+
 asio::awaitable<Result<json::object>> UserClient::CancelRun(std::string run_id) {
   return Post(RunTarget(run_id) + "/cancel", json::object{});
 }

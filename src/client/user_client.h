@@ -41,6 +41,8 @@ class UserClient {
   asio::awaitable<Result<json::object>> GetRun(std::string run_id);
   // `query`: "?status=running", or empty. The answer's bytes, unchanged.
   asio::awaitable<Result<std::string>> ListRuns(std::string query);
+  // As MetricsText::Parse takes them. kForbidden for users.
+  asio::awaitable<Result<std::string>> GetMetrics();
   asio::awaitable<Result<json::object>> CancelRun(std::string run_id);
   // wait 0 is a plain poll, else a long-poll of at most so many seconds.
   asio::awaitable<Result<EventPage>> GetEvents(std::string run_id, std::int64_t since, int limit,
