@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <prometheus/metric_family.h>
-
 #include <string>
-#include <vector>
 
+#include "metrics/exposition.h"
 #include "metrics/metrics.h"
 
 namespace vm0::metrics {
@@ -15,8 +13,7 @@ struct ServerFacts {
   WallTime started_at{};
 };
 
-// The metrics whose numbers others keep, as they are now.
-std::vector<prometheus::MetricFamily> ReadFamilies(const Metrics::Sources& sources,
-                                                   const ServerFacts& server);
+// Writes the metrics whose numbers others keep, as they are now.
+void WriteFamilies(Exposition& out, const Metrics::Sources& sources, const ServerFacts& server);
 
 }  // namespace vm0::metrics
