@@ -19,6 +19,7 @@ constexpr Command kCommands[] = {
     {"verify", "Prove that a run's events are all there, and as they came",
      vm0::cli::VerifyCommand},
     {"cancel", "Ask a run to stop", vm0::cli::CancelCommand},
+    {"prune", "Remove events and directories of runs that ended long ago", vm0::cli::PruneCommand},
     {"backup", "Copy the server's database to a file, while it serves", vm0::cli::BackupCommand},
     {"restore", "Put a backup in the place of the database", vm0::cli::RestoreCommand},
     {"serve", "Be the server", vm0::cli::ServeCommand},

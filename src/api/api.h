@@ -14,6 +14,7 @@
 #include "feed/feed.h"
 #include "http/server.h"
 #include "os/clock.h"
+#include "run/prune.h"
 #include "run/runs.h"
 #include "store/database.h"
 #include "store/secret_box.h"
@@ -41,7 +42,8 @@ struct ApiOptions {
   std::string machine;               // of the runner that shares the data directory
   std::set<std::string> host_names;  // lower case, without port; others are answered with 421
   Unsandboxed unsandboxed = Unsandboxed::kRefused;
-  SandboxLookup find_sandbox = FindNoSandbox;  // what the runner has
+  SandboxLookup find_sandbox = FindNoSandbox;              // what the runner has
+  run::PruneDirectory prune_directory = run::NoDirectory;  // of the runner's
   // Rules of the allow-list that every run gets on top of its own, and those that win over all.
   std::vector<std::string> allow;
   std::vector<std::string> deny;

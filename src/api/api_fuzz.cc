@@ -198,7 +198,9 @@ void Site::Write(const store::Database::Work& work) {
 void Site::CheckRun(const store::Run& run) {
   store::EventLog& log = database_->reader().events;
   const std::int64_t last = *log.LastSequence(run.id);
-  std::int64_t cursor = 0;
+  const store::Pruned pruned = *log.FindPruned(run.id);
+  Expect(!pruned.any() || store::IsTerminal(run.status), "what lives is not pruned");
+  std::int64_t cursor = pruned.to;
   while (cursor < last) {
     const auto events = log.Read(run.id, cursor, 1000, 1 << 20);
     Expect(events && !events->empty(), "events are there up to the last one");
@@ -210,7 +212,8 @@ void Site::CheckRun(const store::Run& run) {
   const auto end = *log.FindEnd(run.id);
   Expect(end.has_value() == store::IsTerminal(run.status), "a run that has ended has an end");
   if (!end) return;
-  Expect(end->last_sequence == last && end->hash == *log.Hash(run.id), "the end is the log's");
+  Expect(end->last_sequence == last, "the end's number is the log's");
+  if (!pruned.any()) Expect(end->hash == *log.Hash(run.id), "the end's hash is the log's");
 }
 
 void Site::CheckRuns() {

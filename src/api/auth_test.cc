@@ -69,6 +69,7 @@ TEST(Auth, EveryRouteButTheOpenOnesNeedsAToken) {
       "GET /api/agent/runs/1",
       "GET /api/agent/runs/1/events",
       "POST /api/agent/runs/1/cancel",
+      "POST /api/agent/prune",
       "POST /api/webhooks/agent-events",
       "POST /api/webhooks/agent/events",
       "POST /api/webhooks/agent/start",

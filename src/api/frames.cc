@@ -88,6 +88,8 @@ std::string StopFrame(Framing framing) {
 
 Result<std::shared_ptr<const Frames>> FramesMaker::Read(const feed::Head& head,
                                                         const FramesQuery& query) {
+  // What is pruned is not read from memory either.
+  if (query.since < head.pruned_to) return Make(head, query);
   for (const Made& made : made_) {
     if (made.run != head.run->id || made.query != query || made.last_sequence != head.last_sequence)
       continue;

@@ -5,6 +5,7 @@
 #include "api/object_writer.h"
 #include "api/respond.h"
 #include "api/routes.h"
+#include "api/run_view.h"
 #include "event/record.h"
 
 namespace vm0::api {
@@ -39,6 +40,7 @@ Result<std::string> FormatProof(const Call& call, const store::Run& run) {
   store::EventLog& events = call.reader().events;
   VM0_ASSIGN(const std::int64_t last, events.LastSequence(run.id));
   const auto end = events.FindEnd(run.id);
+  VM0_ASSIGN(const store::Pruned pruned, events.FindPruned(run.id));
   ObjectWriter body;
   body.Text("id", run.id.ToString()).Text("status", store::NameOf(run.status));
   body.Number("lastSequence", last);
@@ -47,6 +49,7 @@ Result<std::string> FormatProof(const Call& call, const store::Run& run) {
   } else if (*end) {
     body.Raw("end", FormatEnd(**end));
   }
+  body.RawIf("pruned", FormatPruned(pruned));
   return body.Take();
 }
 
@@ -94,6 +97,12 @@ asio::awaitable<Result<Answer>> GetRecords(Call& call) {
   VM0_CO_ASSIGN(
       store::StoredRecords records,
       call.reader().events.ReadRecords(run.id, since, static_cast<int>(limit), kPageBytes));
+  // After the records: they may have been pruned meanwhile.
+  VM0_CO_ASSIGN(const store::Pruned pruned, call.reader().events.FindPruned(run.id));
+  if (since < pruned.to)
+    co_return Fail(Error{Code::kEventsPruned,
+                         "the records up to " + std::to_string(pruned.to) + " were pruned",
+                         pruned.to + 1});
   http::Response response;
   response.headers.Set("Content-Type", std::string(event::kRecordContentType));
   response.headers.Set("Cache-Control", "no-store");

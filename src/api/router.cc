@@ -33,6 +33,7 @@ constexpr Route kRoutes[] = {
     {"GET",    "/api/agent/proofs",              Access::kUser,    ListProofs},
     {"GET",    "/api/agent/runs/:id/network",    Access::kUser,    GetNetwork},
     {"POST",   "/api/agent/runs/:id/cancel",     Access::kUser,    PostCancel},
+    {"POST",   "/api/agent/prune",               Access::kUser,    PostPrune},
     {"GET",    "/api/agent/secrets",             Access::kUser,    ListSecrets},
     {"PUT",    "/api/agent/secrets/:id",         Access::kUser,    PutSecret},
     {"DELETE", "/api/agent/secrets/:id",         Access::kUser,    DeleteSecret},

@@ -30,6 +30,8 @@ asio::awaitable<Result<Answer>> GetEventsSocket(Call& call);
 asio::awaitable<Result<Answer>> GetProof(Call& call);
 asio::awaitable<Result<Answer>> ListProofs(Call& call);
 asio::awaitable<Result<Answer>> GetRecords(Call& call);
+// prune_route.cc
+asio::awaitable<Result<Answer>> PostPrune(Call& call);
 // network_route.cc
 asio::awaitable<Result<Answer>> GetNetwork(Call& call);
 // webhook_routes.cc

@@ -107,6 +107,13 @@ void WriteProgress(ObjectWriter& body, const store::Run& run) {
 
 }  // namespace
 
+std::optional<std::string> FormatPruned(const store::Pruned& pruned) {
+  if (!pruned.any()) return std::nullopt;
+  ObjectWriter body;
+  body.Number("lastSequence", pruned.to).TimeIf("at", pruned.at);
+  return body.Take();
+}
+
 std::string FormatListedRun(const store::Run& run, const RunContext& context) {
   const std::string id = run.id.ToString();
   const std::string_view prompt = FirstCharacters(run.prompt, kListedPromptCharacters);
@@ -118,7 +125,7 @@ std::string FormatListedRun(const store::Run& run, const RunContext& context) {
   if (prompt.size() < run.prompt.size()) body.Bool("promptCut", true);
   body.Time("createdAt", run.created_at).TimeIf("startedAt", run.started_at);
   body.TimeIf("completedAt", run.completed_at).TextIf("error", run.error);
-  body.TextIf("errorCode", run.error_code);
+  body.TextIf("errorCode", run.error_code).RawIf("pruned", FormatPruned(context.pruned));
   return body.Take();
 }
 
@@ -143,7 +150,7 @@ Result<std::string> FormatRun(const store::Run& run, const std::vector<std::stri
   body.Texts("secrets", secret_names);
   WriteProgress(body, run);
   body.RawIf("usage", usage.numbers);
-  body.Number("lastSequence", last_sequence);
+  body.Number("lastSequence", last_sequence).RawIf("pruned", FormatPruned(context.pruned));
   return body.Take();
 }
 

@@ -16,7 +16,10 @@ struct RunContext {
   std::optional<std::int64_t> place;          // in the queue, if it is there
   std::optional<std::string> activity;        // JSON (liveness.h), while its agent runs
   std::optional<std::int64_t> last_sequence;  // while it runs: of its last event, or 0
+  store::Pruned pruned;
 };
+// {"lastSequence","at"?}; nullopt where nothing was pruned.
+std::optional<std::string> FormatPruned(const store::Pruned& pruned);
 
 // A run in a list. A prompt of more than 1,000 characters is cut, and "promptCut":true says so.
 std::string FormatListedRun(const store::Run& run, const RunContext& context);

@@ -134,6 +134,8 @@ std::optional<WallTime> LastEventAt(const Call& call, const store::Run& run,
 RunContext ContextOf(const Call& call, const store::Run& run, const run::QueuePlaces& places) {
   RunContext context;
   context.place = places.PlaceOf(run.id);
+  if (store::IsTerminal(run.status))
+    context.pruned = call.reader().events.FindPruned(run.id).value_or(store::Pruned());
   if (run.status != store::RunStatus::kRunning) return context;
   const Result<std::int64_t> last = call.reader().events.LastSequence(run.id);
   if (last) context.last_sequence = *last;

@@ -19,6 +19,7 @@ int TopCommand(Context& context);
 int ShowCommand(Context& context);
 int VerifyCommand(Context& context);
 int CancelCommand(Context& context);
+int PruneCommand(Context& context);
 int BackupCommand(Context& context);
 int RestoreCommand(Context& context);
 int ServeCommand(Context& context);

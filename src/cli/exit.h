@@ -15,8 +15,8 @@ namespace vm0::cli {
 inline constexpr int kExitOk = static_cast<int>(ExitCode::kOk);
 inline constexpr int kExitUsage = static_cast<int>(ExitCode::kUsage);
 inline constexpr int kExitCancelled = static_cast<int>(ExitCode::kCancelled);
-// Of `vm0 verify`: no end yet to prove, good so far.
-inline constexpr int kExitNotEnded = 7;
+// Of `vm0 verify`: no proof, but nothing is wrong: the run has not ended, or was pruned.
+inline constexpr int kExitNoProof = 7;
 // A reader of stdout went away, as a shell shows SIGPIPE.
 inline constexpr int kExitBrokenPipe = 141;
 

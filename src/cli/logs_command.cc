@@ -41,7 +41,16 @@ void CutPage(client::EventPage& page, Selection selection, std::int64_t left) {
   page.events.resize(keep);
 }
 
+int ReportPruned(Output& output, const LogsOptions& options, const Error& error) {
+  const std::string since = std::to_string(error.number.value_or(1) - 1);
+  output.SayFailure("Pruned: " + options.run_id,
+                    error.message + ". What is known of the run: vm0 show " + options.run_id +
+                        ". To go on behind them: --since " + since);
+  return ExitOf(error.code);
+}
+
 int ReportFailure(Output& output, const LogsOptions& options, const Error& error) {
+  if (error.code == Code::kEventsPruned) return ReportPruned(output, options, error);
   if (error.code != Code::kCursorAhead)
     return ReportRunError(output, options.run_id, "Failed to fetch logs", error);
   output.SayFailure("--since " + std::to_string(options.since) + " is beyond the end",

@@ -54,6 +54,8 @@ std::string StatusOf(const json::object& run, WallTime now) {
   std::string status = TextOf(run, "status");
   if (const json::object* activity = ObjectMember(run, "activity"))
     status += RemarkOn(*activity, now);
+  if (const json::object* pruned = ObjectMember(run, "pruned"))
+    status += Member(*pruned, "at") != nullptr ? ", pruned" : ", partly pruned";
   return status + PlaceOf(run);
 }
 
@@ -118,6 +120,14 @@ std::string FormatActivity(const json::object& activity, WallTime now) {
   if (waits && *waits)
     text += ", waits for room on a disk that is full, " + FormatSpan(Seconds(**waits)) + " by now";
   return text;
+}
+
+std::string FormatPruned(const json::object& pruned, WallTime now) {
+  const auto last = IntField(pruned, "lastSequence");
+  const std::string at = TextOf(pruned, "at");
+  const std::string to = std::to_string(last && *last ? **last : 0);
+  if (at.empty()) return "its directory and events up to " + to + "; `vm0 prune` goes on with it";
+  return "its directory and all of its " + to + " events, " + FormatAge(at, now);
 }
 
 std::string FormatRuns(const json::array& runs, WallTime now) {

@@ -18,6 +18,9 @@ std::string FormatTable(const std::vector<std::vector<std::string>>& rows);
 // What a run's `activity` tells, for people: "last event 12m ago, supervisor heard of 5s ago".
 std::string FormatActivity(const json::object& activity, WallTime now);
 
+// What a run's `pruned` tells, for people.
+std::string FormatPruned(const json::object& pruned, WallTime now);
+
 // The runs of GET /api/agent/runs as a table with a heading.
 std::string FormatRuns(const json::array& runs, WallTime now);
 

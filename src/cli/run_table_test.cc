@@ -82,6 +82,21 @@ TEST(RunTable, ShowsThePlaceOfARunThatWaits) {
   EXPECT_THAT(FormatRuns(runs->get_array(), kNow), testing::HasSubstr("  pending (12th)  "));
 }
 
+TEST(RunTable, SaysThatARunWasPruned) {
+  const auto status = [](const std::string& pruned) {
+    const auto runs = ParseJson(R"([{"id":"i","status":"failed","pruned":)" + pruned + "}]");
+    return FormatRuns(runs->get_array(), kNow);
+  };
+  const std::string partly = R"({"lastSequence":500})";
+  const std::string whole = R"({"lastSequence":900,"at":"2025-11-20T07:00:00.000Z"})";
+  EXPECT_THAT(status(partly), testing::HasSubstr("  failed, partly pruned  "));
+  EXPECT_THAT(status(whole), testing::HasSubstr("  failed, pruned  "));
+  EXPECT_EQ(FormatPruned(ParseJson(partly)->get_object(), kNow),
+            "its directory and events up to 500; `vm0 prune` goes on with it");
+  EXPECT_EQ(FormatPruned(ParseJson(whole)->get_object(), kNow),
+            "its directory and all of its 900 events, 1h ago");
+}
+
 TEST(RunTable, OrdinalsAreEnglish) {
   const std::pair<int, const char*> cases[] = {
       {1, "1st"},   {2, "2nd"},   {3, "3rd"},   {4, "4th"},     {11, "11th"},

@@ -106,6 +106,7 @@ void ServerProcess::MakeApi() {
       .host_names = HostNames(),
       .unsandboxed = options_.unsandboxed,
       .find_sandbox = [this](const std::string& name) { return sandboxes_.Find(name); },
+      .prune_directory = [this](RunId run, run::PruneMode mode) { return Prune(run, mode); },
       .allow = options_.allow,
       .deny = options_.deny,
       .write_metrics = [this] { return WriteMetrics(); },
@@ -116,6 +117,13 @@ void ServerProcess::MakeApi() {
 
 std::string ServerProcess::WriteMetrics() {
   return metrics_->Write({*database_, *feed_, *api_, *http_});
+}
+
+asio::awaitable<Result<std::optional<std::int64_t>>> ServerProcess::Prune(RunId run,
+                                                                          run::PruneMode mode) {
+  const bool removes = mode == run::PruneMode::kRemove;
+  return runner_->PruneDirectory(run.ToString(),
+                                 removes ? runner::Pruning::kRemove : runner::Pruning::kOnlyCount);
 }
 
 std::set<std::string> ServerProcess::HostNames() const {

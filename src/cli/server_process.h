@@ -76,6 +76,8 @@ class ServerProcess {
   void MakeApi();
   Status Listen();
   Status StartRunner();
+  // What a prune asks for: the runner has the directories.
+  asio::awaitable<Result<std::optional<std::int64_t>>> Prune(RunId run, run::PruneMode mode);
   // Says early what runs would be refused for.
   void TrySandbox();
   Result<std::uint16_t> ListenTcp();

@@ -28,6 +28,8 @@ asio::awaitable<int> Show(Session& session, ShowArgumentsOfRun arguments) {
   }
   if (const json::object* activity = ObjectMember(*run, "activity"))
     run->at("activity") = FormatActivity(*activity, session.clock().WallNow());
+  if (const json::object* pruned = ObjectMember(*run, "pruned"))
+    run->at("pruned") = FormatPruned(*pruned, session.clock().WallNow());
   std::string text = FormatFields(*run);
   const Status written = co_await output.out.Write(std::move(text));
   co_return ExitOfPrinting(output, written);

@@ -32,11 +32,24 @@ std::string DescribeUnended(const RunProof& proof, const ProofCheck::Verdict& ve
          " so far, without gap";
 }
 
+std::string DescribePruned(const RunProof& proof, const ProofCheck::Verdict& verdict) {
+  const std::string text = proof.run.status + ", pruned: ";
+  if (verdict.events == 0)
+    return text + Plural(verdict.pruned_to, "event") + " removed, nothing is left to prove";
+  return text + "the first " + Plural(verdict.pruned_to, "event") + " removed, the other " +
+         std::to_string(verdict.events) + " without gap";
+}
+
+// Nothing is wrong, but there is no proof.
+std::string DescribeUnproved(const RunProof& proof, const ProofCheck::Verdict& verdict) {
+  return verdict.pruned_to > 0 ? DescribePruned(proof, verdict) : DescribeUnended(proof, verdict);
+}
+
 }  // namespace
 
 int ExitOfVerdict(const ProofCheck::Verdict& verdict) {
   if (verdict.fault) return static_cast<int>(ExitCode::kFailed);
-  return verdict.has_ended ? kExitOk : kExitNotEnded;
+  return verdict.is_proof() ? kExitOk : kExitNoProof;
 }
 
 std::string FormatVerdict(const Stream& out, const Verified& verified) {
@@ -44,8 +57,8 @@ std::string FormatVerdict(const Stream& out, const Verified& verified) {
   const std::string id = term::SanitizeLine(proof.id) + ": ";
   if (verdict.fault)
     return out.Paint("✗ " + id + term::SanitizeLine(verdict.fault->what), Style::kRed) + "\n";
-  if (!verdict.has_ended)
-    return out.Paint("○ " + id + term::SanitizeLine(DescribeUnended(proof, verdict)),
+  if (!verdict.is_proof())
+    return out.Paint("○ " + id + term::SanitizeLine(DescribeUnproved(proof, verdict)),
                      Style::kYellow) +
            "\n";
   return out.Paint("✓ " + id + term::SanitizeLine(DescribeProved(proof, verdict)), Style::kGreen) +
@@ -58,6 +71,7 @@ std::string FormatVerdictJson(const Verified& verified) {
       {"id", proof.id},       {"status", proof.run.status},       {"events", verdict.events},
       {"hash", verdict.hash}, {"ok", !verdict.fault.has_value()}, {"ended", verdict.has_ended}};
   if (proof.end && !proof.end->hashed_by.empty()) object["hashedBy"] = proof.end->hashed_by;
+  if (verdict.pruned_to > 0) object["prunedTo"] = verdict.pruned_to;
   if (proof.end) object["outputComplete"] = proof.end->output_complete;
   if (verdict.fault) object["fault"] = verdict.fault->what;
   if (verdict.fault && verdict.fault->sequence) object["sequence"] = *verdict.fault->sequence;
@@ -69,6 +83,8 @@ void Tally::Count(const ProofCheck::Verdict& verdict) {
   events += verdict.events;
   if (verdict.fault)
     ++bad;
+  else if (verdict.pruned_to > 0)
+    ++pruned;
   else if (!verdict.has_ended)
     ++not_ended;
 }
@@ -79,6 +95,8 @@ std::string Tally::Format(const Stream& out) const {
   text += ", " + Plural(events, "event");
   if (not_ended > 0)
     text += "; " + std::to_string(not_ended) + (not_ended == 1 ? " has" : " have") + " not ended";
+  if (pruned > 0)
+    text += "; " + std::to_string(pruned) + (pruned == 1 ? " was" : " were") + " pruned";
   return out.Paint(text, bad == 0 ? Style::kGreen : Style::kRed) + "\n";
 }
 

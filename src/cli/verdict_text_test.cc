@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/verdict_text.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 namespace vm0::cli {
 namespace {
@@ -29,6 +29,22 @@ TEST(Verdict, SaysWhatWasProvedAndWhoComputedTheHash) {
             "(hash computed by the server)\n");
   verified.proof.end->hashed_by.clear();
   EXPECT_NE(FormatVerdict(kPlain, verified).find("(not known who"), std::string::npos);
+}
+
+TEST(Verdict, SaysThatThereIsNoProofOfAPrunedRun) {
+  Verified verified = Proved();
+  verified.verdict = {.events = 0, .has_ended = true, .pruned_to = 900};
+  EXPECT_EQ(FormatVerdict(kPlain, verified),
+            "○ run: completed, pruned: 900 events removed, nothing is left to prove\n");
+  EXPECT_EQ(ExitOfVerdict(verified.verdict), 7);
+  EXPECT_THAT(FormatVerdictJson(verified), testing::HasSubstr(R"("prunedTo":900)"));
+  verified.verdict.events = 100;
+  EXPECT_EQ(FormatVerdict(kPlain, verified),
+            "○ run: completed, pruned: the first 900 events removed, the other 100 without gap\n");
+  Tally tally;
+  tally.Count(verified.verdict);
+  tally.Count(verified.verdict);
+  EXPECT_EQ(tally.Format(kPlain), "✓ 2 runs, 200 events; 2 were pruned\n");
 }
 
 TEST(Verdict, IsHarmlessForATerminal) {

@@ -28,6 +28,14 @@ asio::awaitable<Result<Verified>> Check(Session& session, RunProof proof) {
     const std::string id = check.proof().id;
     const auto get = [id, since](client::UserClient& api) { return api.GetRecords(id, *since); };
     auto page = co_await session.connection().Call<RecordsPage>(get);
+    if (!page && page.error().code == Code::kEventsPruned) {
+      // Since the proof was read. Each time it has come further.
+      const auto ask = [id](client::UserClient& api) { return api.GetProof(id); };
+      auto again = co_await session.connection().Call<RunProof>(ask);
+      if (!again) co_return Fail(std::move(again).error());
+      check = ProofCheck(std::move(*again));
+      continue;
+    }
     if (!page && page.error().code == Code::kIo) {
       auto verdict = check.Judge();
       verdict.fault = {.what = "its events can't be read: " + page.error().message,

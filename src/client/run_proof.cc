@@ -65,6 +65,8 @@ Result<RunProof> ParseRunProof(const json::object& object) {
     VM0_ASSIGN(proof.end, ParseEnd(*end));
   }
   proof.error = TextMember(object, "error");
+  if (const json::object* pruned = ObjectMember(object, "pruned"))
+    proof.pruned_to = NumberMember(*pruned, "lastSequence").value_or(0);
   return proof;
 }
 
@@ -80,7 +82,9 @@ Result<std::vector<RunProof>> ParseRunProofs(const json::object& answer) {
   return proofs;
 }
 
-ProofCheck::ProofCheck(RunProof proof) : proof_(std::move(proof)) { NoteHashAtEnd(); }
+ProofCheck::ProofCheck(RunProof proof) : proof_(std::move(proof)), last_(proof_.pruned_to) {
+  NoteHashAtEnd();
+}
 
 std::optional<std::int64_t> ProofCheck::next_since() const {
   if (broken_ || last_ >= proof_.last_sequence) return std::nullopt;
@@ -125,8 +129,9 @@ void ProofCheck::NoteHashAtEnd() {
 
 ProofCheck::Verdict ProofCheck::Judge() const {
   Verdict verdict;
-  verdict.events = last_;
-  verdict.hash = chain_.Hex();
+  verdict.events = last_ - proof_.pruned_to;
+  verdict.pruned_to = proof_.pruned_to;
+  if (proof_.pruned_to == 0) verdict.hash = chain_.Hex();
   verdict.has_ended = proof_.run.is_terminal() || proof_.end.has_value();
   verdict.fault = FindFault();
   return verdict;
@@ -137,6 +142,7 @@ std::optional<ProofCheck::Fault> ProofCheck::FindFault() const {
     const bool damaged_before = first_damaged_ && *first_damaged_ < broken_->sequence.value_or(0);
     return damaged_before ? Damaged(*first_damaged_) : *broken_;
   }
+  if (proof_.pruned_to > 0) return FindFaultOfRest();
   // With the right hash a checksum is wrong, and not what it is of.
   if (proof_.end && proof_.end->last_sequence == last_ && proof_.end->hash == hash_at_end_)
     return FindFaultOfStatus();
@@ -148,6 +154,16 @@ std::optional<ProofCheck::Fault> ProofCheck::FindFault() const {
         "checksum: the hash was changed, or events together with their checksums",
         std::nullopt};
   }
+  return FindFaultOfStatus();
+}
+
+// The hash needs all events, so it can't be had any more.
+std::optional<ProofCheck::Fault> ProofCheck::FindFaultOfRest() const {
+  if (first_damaged_) return Damaged(*first_damaged_);
+  if (proof_.end && last_ < proof_.end->last_sequence)
+    return FaultAt(last_ + 1, "is missing" + WhatItSays(*proof_.end));
+  if (proof_.end && last_ > proof_.end->last_sequence)
+    return AddedAfter(proof_.end->last_sequence + 1, *proof_.end);
   return FindFaultOfStatus();
 }
 

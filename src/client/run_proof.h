@@ -27,7 +27,8 @@ struct RunProof {
   RunState run;                    // only its status
   std::int64_t last_sequence = 0;  // the greatest number that is stored
   std::optional<End> end;
-  std::string error;  // why the server can't read the end record; else empty
+  std::string error;           // why the server can't read the end record; else empty
+  std::int64_t pruned_to = 0;  // 1..pruned_to were removed by a prune
 };
 
 // kUnreachable when it is none.
@@ -42,7 +43,8 @@ struct RecordsPage {
 
 // Compares a run's records with what is said of them. The hash is computed here, from the bytes
 // that came; of the server nothing is believed but the number that names a damaged event, and that
-// only when something is wrong.
+// only when something is wrong. Of a run that was pruned the hash can't be had any more: that what
+// is left goes on to its end, and no event is known to be damaged, is all that is seen then.
 class ProofCheck {
  public:
   explicit ProofCheck(RunProof proof);
@@ -58,10 +60,13 @@ class ProofCheck {
     std::optional<std::int64_t> sequence;
   };
   struct Verdict {
-    std::int64_t events = 0;  // 1..events are there, one after the other
-    std::string hash;         // over them
+    std::int64_t events = 0;  // so many are there, one after the other
+    std::string hash;         // over them; empty where some were pruned
     bool has_ended = false;
+    std::int64_t pruned_to = 0;
     std::optional<Fault> fault;
+
+    bool is_proof() const { return !fault && has_ended && pruned_to == 0; }
   };
   // When next_since() is nullopt.
   Verdict Judge() const;
@@ -71,12 +76,13 @@ class ProofCheck {
   std::size_t TakeRecord(std::string_view bytes);
   void NoteHashAtEnd();
   std::optional<Fault> FindFault() const;
+  std::optional<Fault> FindFaultOfRest() const;
   std::optional<Fault> FindFaultOfStatus() const;
   // Of an end record whose N is not what is stored.
   Fault FaultOfNumber(const RunProof::End& end) const;
 
   RunProof proof_;
-  std::int64_t last_ = 0;  // 1..last_ came
+  std::int64_t last_ = 0;  // all up to last_ came, but for those that were pruned
   event::ChainHash chain_;
   std::string hash_at_end_;  // over 1..N, as soon as they came
   std::optional<std::int64_t> first_damaged_;

@@ -104,16 +104,53 @@ TEST(ProofCheck, AnEndThatTheServerCanNotReadIsAFault) {
   EXPECT_THAT(ProofCheck(proof).Judge().fault->what, HasSubstr("unknown status"));
 }
 
+TEST(ProofCheck, OfAPrunedRunTheRestIsLookedAt) {
+  RunProof proof = ProofOf(5);
+  proof.pruned_to = 3;
+  ProofCheck check(proof);
+  EXPECT_EQ(check.next_since(), 3);
+  check.Take({RecordsOf(4, 5), std::nullopt});
+  auto verdict = check.Judge();
+  EXPECT_FALSE(verdict.fault) << verdict.fault->what;
+  EXPECT_FALSE(verdict.is_proof());
+  EXPECT_EQ(verdict.events, 2);
+  EXPECT_EQ(verdict.hash, "");
+
+  proof.last_sequence = 4;
+  ProofCheck missing(proof);
+  missing.Take({RecordsOf(4, 4), std::nullopt});
+  EXPECT_EQ(missing.Judge().fault->sequence, 5);
+  proof.last_sequence = 6;
+  ProofCheck added(proof);
+  added.Take({RecordsOf(4, 6), std::nullopt});
+  EXPECT_EQ(added.Judge().fault->sequence, 6);
+  proof.last_sequence = 5;
+  ProofCheck damaged(proof);
+  damaged.Take({RecordsOf(4, 5), 5});
+  EXPECT_EQ(damaged.Judge().fault->sequence, 5);
+}
+
+TEST(ProofCheck, OfARunThatIsPrunedAsAWholeNothingIsProved) {
+  RunProof proof = ProofOf(5);
+  proof.pruned_to = 5;
+  const ProofCheck check(proof);
+  EXPECT_EQ(check.next_since(), std::nullopt);
+  EXPECT_FALSE(check.Judge().fault);
+  EXPECT_FALSE(check.Judge().is_proof());
+}
+
 TEST(RunProof, IsReadFromTheApisJson) {
   const auto object = ParseJsonObject(
       R"({"proofs":[{"id":"a","status":"failed","lastSequence":7,"end":{"status":"failed",)"
-      R"("lastSequence":7,"hash":"ab","outputComplete":false,"hashedBy":"server"}},)"
+      R"("lastSequence":7,"hash":"ab","outputComplete":false,"hashedBy":"server"},)"
+      R"("pruned":{"lastSequence":4}},)"
       R"({"id":"b","status":"running","lastSequence":0}]})",
       "answer");
   const auto proofs = ParseRunProofs(*object);
   ASSERT_TRUE(proofs) << proofs.error().message;
   ASSERT_EQ(proofs->size(), 2u);
   EXPECT_EQ(proofs->at(0).end->last_sequence, 7);
+  EXPECT_EQ(proofs->at(0).pruned_to, 4);
   EXPECT_EQ(proofs->at(0).end->hashed_by, "server");
   EXPECT_FALSE(proofs->at(0).end->output_complete);
   EXPECT_FALSE(proofs->at(1).end);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr Seconds kTimeout{30};
 constexpr std::chrono::hours kBackupTimeout{1};
+constexpr std::chrono::hours kPruneTimeout{1};
 
 http::Request MakeRequest(std::string method, std::string target, std::string body = "") {
   http::Request request;
@@ -72,8 +73,9 @@ asio::awaitable<Result<std::string>> UserClient::Call(http::Request request, Mic
   co_return std::move(response->body);
 }
 
-asio::awaitable<Result<json::object>> UserClient::CallForObject(http::Request request) {
-  auto body = co_await Call(std::move(request), kTimeout);
+asio::awaitable<Result<json::object>> UserClient::CallForObject(http::Request request,
+                                                                Micros timeout) {
+  auto body = co_await Call(std::move(request), timeout);
   if (!body) co_return Fail(std::move(body).error());
   auto object = ParseJsonObject(*body, "answer");
   if (!object) {
@@ -85,12 +87,12 @@ asio::awaitable<Result<json::object>> UserClient::CallForObject(http::Request re
 
 asio::awaitable<Result<json::object>> UserClient::Get(std::string target) {
   auto request = MakeRequest("GET", std::move(target));
-  return CallForObject(std::move(request));
+  return CallForObject(std::move(request), kTimeout);
 }
 
 asio::awaitable<Result<json::object>> UserClient::Post(std::string target, json::value body) {
   auto request = MakeRequest("POST", std::move(target), ToJson(body));
-  return CallForObject(std::move(request));
+  return CallForObject(std::move(request), kTimeout);
 }
 
 asio::awaitable<Result<json::object>> UserClient::Handover(std::string version) {
@@ -124,7 +126,7 @@ asio::awaitable<Result<json::object>> UserClient::CreateRun(json::object request
   const json::value body(std::move(request));
   auto post = MakeRequest("POST", "/api/agent/runs", ToJson(body));
   if (!idempotency_key.empty()) post.headers.Set("Idempotency-Key", std::move(idempotency_key));
-  return CallForObject(std::move(post));
+  return CallForObject(std::move(post), kTimeout);
 }
 
 asio::awaitable<Result<json::object>> UserClient::GetRun(std::string run_id) {
@@ -180,6 +182,12 @@ asio::awaitable<Result<std::unique_ptr<http::WebSocketStream>>> UserClient::Sock
   co_return std::move(answer->stream);
 }
 
+asio::awaitable<Result<json::object>> UserClient::Prune(json::object request) {
+  const json::value body(std::move(request));
+  auto post = MakeRequest("POST", "/api/agent/prune", ToJson(body));
+  return CallForObject(std::move(post), kPruneTimeout);
+}
+
 asio::awaitable<Result<RunProof>> UserClient::GetProof(std::string run_id) {
   auto answer = co_await Get(RunTarget(run_id) + "/proof");
   if (!answer) co_return Fail(std::move(answer).error());
@@ -214,13 +222,13 @@ asio::awaitable<Result<json::object>> UserClient::ListTokens() { return Get("/ap
 
 asio::awaitable<Result<json::object>> UserClient::RemoveToken(std::string token_id) {
   auto request = MakeRequest("DELETE", "/api/tokens/" + http::PercentEncode(token_id));
-  return CallForObject(std::move(request));
+  return CallForObject(std::move(request), kTimeout);
 }
 
 asio::awaitable<Result<json::object>> UserClient::PutSecret(std::string name, std::string value) {
   auto body = ToJson(json::object{{"value", value}});
   auto request = MakeRequest("PUT", SecretTarget(name), std::move(body));
-  return CallForObject(std::move(request));
+  return CallForObject(std::move(request), kTimeout);
 }
 
 asio::awaitable<Result<json::object>> UserClient::ListSecrets() {
@@ -229,7 +237,7 @@ asio::awaitable<Result<json::object>> UserClient::ListSecrets() {
 
 asio::awaitable<Result<json::object>> UserClient::RemoveSecret(std::string name) {
   auto request = MakeRequest("DELETE", SecretTarget(name));
-  return CallForObject(std::move(request));
+  return CallForObject(std::move(request), kTimeout);
 }
 
 Error ErrorOf(const http::Response& response) {

@@ -58,6 +58,9 @@ class UserClient {
                                                                                std::int64_t since,
                                                                                Micros timeout);
 
+  // `request`: the body of POST /api/agent/prune. A part of it; may remove large directories.
+  asio::awaitable<Result<json::object>> Prune(json::object request);
+
   asio::awaitable<Result<RunProof>> GetProof(std::string run_id);
   // Of all runs that one may see, newest first: at most 100 after `before`, which may be empty.
   asio::awaitable<Result<std::vector<RunProof>>> ListProofs(std::string before);
@@ -77,7 +80,7 @@ class UserClient {
   asio::awaitable<Result<http::Response>> Exchange(http::Request request, Micros timeout);
   // Its body.
   asio::awaitable<Result<std::string>> Call(http::Request request, Micros timeout);
-  asio::awaitable<Result<json::object>> CallForObject(http::Request request);
+  asio::awaitable<Result<json::object>> CallForObject(http::Request request, Micros timeout);
   asio::awaitable<Result<json::object>> Get(std::string target);
   asio::awaitable<Result<json::object>> Post(std::string target, json::value body);
 

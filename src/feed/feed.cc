@@ -49,7 +49,8 @@ struct RawBatch {
 // Compares the first `count` events, which are numbered from `first`, with what is stored: by their
 // bytes, since an outsider's events have no time of their own.
 Status CompareRaw(store::EventLog& log, RunId run, const RawBatch& batch, std::int64_t count) {
-  std::int64_t compared = 0;
+  VM0_ASSIGN(const store::Pruned pruned, log.FindPruned(run));
+  std::int64_t compared = std::max<std::int64_t>(0, pruned.to + 1 - batch.first);
   while (compared < count) {
     const std::int64_t since = batch.first + compared - 1;
     const int limit = static_cast<int>(count - compared);
@@ -101,6 +102,14 @@ Result<Stored> StoreRaw(store::Stores& stores, RunId run, const Feed::Gate& gate
   return Stored{last, now_last};
 }
 
+Error PrunedError(std::int64_t pruned_to, std::int64_t last) {
+  const std::string first = std::to_string(pruned_to + 1);
+  const std::string rest =
+      pruned_to < last ? "the first that is left is " + first : std::string("none is left");
+  return {Code::kEventsPruned, "events 1 to " + std::to_string(pruned_to) + " were pruned; " + rest,
+          pruned_to + 1};
+}
+
 Status CheckRaw(const std::vector<std::string>& events, std::optional<std::int64_t> first) {
   if (events.empty()) return Fail(Code::kBadRequest, "Events array cannot be empty");
   if (events.size() > kMaxAppendEvents) {
@@ -142,20 +151,27 @@ class Feed::Impl {
     if (!row) return Fail(Code::kNotFound, "Agent run not found");
     VM0_ASSIGN(const std::int64_t last, stores.events.LastSequence(run));
     Head head{std::make_shared<const store::Run>(*std::move(row)), last};
+    if (store::IsTerminal(head.run->status)) {
+      VM0_ASSIGN(const store::Pruned pruned, stores.events.FindPruned(run));
+      head.pruned_to = pruned.to;
+    }
     waiters->KeepHead(run, head);
     return head;
   }
 
   // `limit` events after `since`, all of which are stored.
-  Result<std::vector<EventPtr>> ReadEvents(RunId run, std::int64_t since, int limit,
+  Result<std::vector<EventPtr>> ReadEvents(const Head& head, std::int64_t since, int limit,
                                            std::size_t max_bytes) {
+    if (since < head.pruned_to) return Fail(PrunedError(head.pruned_to, head.last_sequence));
+    const RunId run = head.run->id;
     if (auto events = tails.Read(run, since, limit, max_bytes)) return std::move(*events);
-    VM0_ASSIGN(auto stored, database.reader().events.Read(run, since, limit, max_bytes));
-    if (!stored.empty() && stored.front().sequence != since + 1) {
-      const std::int64_t first = stored.front().sequence;
-      return Fail(Error{Code::kEventsPruned,
-                        "the events before " + std::to_string(first) + " are no longer kept",
-                        first});
+    store::EventLog& log = database.reader().events;
+    VM0_ASSIGN(auto stored, log.Read(run, since, limit, max_bytes));
+    if (stored.empty() || stored.front().sequence != since + 1) {
+      // Pruned since the head was read, or lost.
+      VM0_ASSIGN(const store::Pruned pruned, log.FindPruned(run));
+      const std::int64_t gone = stored.empty() ? pruned.to : stored.front().sequence - 1;
+      if (since < gone) return Fail(PrunedError(gone, head.last_sequence));
     }
     std::vector<EventPtr> events;
     for (auto& event : stored) events.push_back(std::make_shared<event::Event>(std::move(event)));
@@ -230,7 +246,7 @@ Result<std::vector<EventPtr>> Feed::ReadEvents(const Head& head, std::int64_t si
   }
   if (since == last) return std::vector<EventPtr>();
   const auto wanted = static_cast<int>(std::min<std::int64_t>(limit, last - since));
-  return impl_->ReadEvents(head.run->id, since, wanted, max_bytes);
+  return impl_->ReadEvents(head, since, wanted, max_bytes);
 }
 
 Result<Page> Feed::Read(RunId run, std::int64_t since, int limit) {

@@ -29,6 +29,7 @@ inline constexpr std::size_t kPageBytes = 8 << 20;
 struct Head {
   std::shared_ptr<const store::Run> run;
   std::int64_t last_sequence = 0;
+  std::int64_t pruned_to = 0;  // of the events 1..pruned_to none is read any more
 };
 
 // A page of a run's events.

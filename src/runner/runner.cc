@@ -21,6 +21,7 @@
 #include "runner/care.h"
 #include "runner/context.h"
 #include "runner/log.h"
+#include "runner/offload.h"
 #include "runner/run_files.h"
 
 namespace vm0::runner {
@@ -247,6 +248,17 @@ asio::awaitable<void> Runner::Run() {
 
 void Runner::Stop() {
   if (impl_) impl_->Stop();
+}
+
+asio::awaitable<Result<std::optional<std::int64_t>>> Runner::PruneDirectory(std::string run_id,
+                                                                            Pruning what) {
+  const auto impl = impl_;
+  if (!impl || impl->context.stop.stopped()) co_return Fail(Code::kUnavailable, "the runner stops");
+  std::function<Result<std::optional<std::int64_t>>()> work =
+      [dir = supervisor::RunDir(impl->context.run_dir(run_id)), what] {
+        return PruneRunDir(dir, what);
+      };
+  co_return co_await Offload(impl->context.pool, std::move(work));
 }
 
 std::size_t Runner::live_runs() const { return impl_ ? impl_->live_runs() : 0; }

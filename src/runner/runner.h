@@ -3,13 +3,16 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "os/clock.h"
+#include "runner/pruning.h"
 
 namespace vm0::runner {
 
@@ -42,6 +45,9 @@ class Runner {
   // Recovers, then claims until Stop. Spawned by the owner on the loop.
   asio::awaitable<void> Run();
   void Stop();
+  // Of a run that has ended (runner/pruning.h). kUnavailable when the runner stops.
+  asio::awaitable<Result<std::optional<std::int64_t>>> PruneDirectory(std::string run_id,
+                                                                      Pruning what);
   // Supervisors that live.
   std::size_t live_runs() const;
 

@@ -28,6 +28,21 @@ struct LiveRuns {
   std::int64_t external = 0;  // pending or running in sandboxes of their owners
 };
 
+// Which runs are pruned.
+struct PruneFilter {
+  std::string user_id;  // empty: everybody's
+  WallTime ended_before{};
+  int keep = 0;               // not each user's newest so many, however long ago they ended
+  std::optional<RunId> from;  // this one first, and those that ended after it
+  int limit = 200;            // runs that are looked at
+};
+
+// A run that was looked at.
+struct PruneCandidate {
+  RunId run;
+  bool is_wanted = false;  // by user and `keep`
+};
+
 // Configs, runs, the queue, users, tokens, secrets. One object is one connection: the reader's sees
 // what is committed, the writer's is used inside Writer work only. Not thread-safe. Errors are kIo
 // unless said otherwise.
@@ -53,6 +68,10 @@ class RunStore {
                                                              const std::string& key) = 0;
   // Newest first.
   virtual Result<std::vector<Run>> ListRuns(const RunFilter& filter) = 0;
+
+  // Runs that ended before a time and have something left that can be pruned, as they ended. Costs
+  // as much as are looked at, wanted or not.
+  virtual Result<std::vector<PruneCandidate>> ListPrunable(const PruneFilter& filter) = 0;
 
   // The queue: pending runs that a runner may claim, so neither external nor held.
   // Costs as much as there are such users, however many runs each has.

@@ -23,11 +23,6 @@ Error Mismatch(std::int64_t sequence) {
                sequence};
 }
 
-Result<std::int64_t> ReadNumber(SqliteQuery& query) {
-  VM0_ASSIGN(const bool there, query.Step());
-  return there ? query.Int(0) : 0;
-}
-
 // A row "sequence, created_at, source, json" as a record, whatever is in it.
 void AppendRow(std::string& out, const SqliteQuery& row) {
   out.append(std::to_string(row.Int(0))).append(" ").append(std::to_string(row.Int(1)));
@@ -37,15 +32,12 @@ void AppendRow(std::string& out, const SqliteQuery& row) {
 }  // namespace
 
 Result<std::int64_t> SqliteEventLog::LastSequence(RunId run) {
-  auto query = connection_.Query("SELECT max(sequence) FROM events WHERE run_id = ?");
+  auto query = connection_.Query(
+      "SELECT coalesce((SELECT max(sequence) FROM events WHERE run_id = ?1), "
+      "(SELECT pruned_to FROM run_ends WHERE run_id = ?1), 0)");
   query.Bind(run);
-  return ReadNumber(query);
-}
-
-Result<std::int64_t> SqliteEventLog::FirstSequence(RunId run) {
-  auto query = connection_.Query("SELECT min(sequence) FROM events WHERE run_id = ?");
-  query.Bind(run);
-  return ReadNumber(query);
+  VM0_TRY(query.Step());
+  return query.Int(0);
 }
 
 Result<std::int64_t> SqliteEventLog::Append(RunId run, std::span<const event::RecordView> records) {
@@ -66,6 +58,11 @@ Result<std::int64_t> SqliteEventLog::Append(RunId run, std::span<const event::Re
 }
 
 Status SqliteEventLog::CompareStored(RunId run, std::span<const event::RecordView> records) {
+  if (records.empty()) return {};
+  VM0_ASSIGN(const Pruned pruned, FindPruned(run));
+  const auto gone = std::clamp<std::int64_t>(pruned.to + 1 - records.front().sequence, 0,
+                                             static_cast<std::int64_t>(records.size()));
+  records = records.subspan(static_cast<std::size_t>(gone));
   if (records.empty()) return {};
   auto query = connection_.Query(
       "SELECT sequence, created_at, source, json FROM events "
@@ -182,6 +179,53 @@ Result<std::optional<RunEnd>> SqliteEventLog::FindEnd(RunId run) {
   end.created_at = query.Time(7);
   end.hashed_by = FindHashedBy(query.View(8));
   return end;
+}
+
+Result<Pruned> SqliteEventLog::FindPruned(RunId run) {
+  auto query = connection_.Query("SELECT pruned_to, pruned_at FROM run_ends WHERE run_id = ?");
+  VM0_ASSIGN(const bool there, query.Bind(run).Step());
+  if (!there) return Pruned{};
+  return Pruned{query.Int(0), query.OptionalTime(1)};
+}
+
+Result<EventsSize> SqliteEventLog::Measure(RunId run, std::int64_t since,
+                                           const PieceLimits& limits) {
+  auto query = connection_.Query(
+      "SELECT sequence, length(json) FROM events WHERE run_id = ? AND sequence > ? "
+      "ORDER BY sequence LIMIT ?");
+  query.Bind(run).Bind(since).Bind(limits.events);
+  EventsSize size{.last = since};
+  for (;;) {
+    VM0_ASSIGN(const bool there, query.Step());
+    if (!there || (size.events > 0 && size.bytes + query.Int(1) > limits.bytes)) return size;
+    ++size.events;
+    size.bytes += query.Int(1);
+    size.last = query.Int(0);
+  }
+}
+
+Result<EventLog::PrunedPiece> SqliteEventLog::Prune(RunId run, const PieceLimits& limits,
+                                                    WallTime now) {
+  VM0_ASSIGN(const std::optional<RunEnd> end, FindEnd(run));
+  if (!end) return Fail(Code::kConflict, "run " + run.ToString() + " has not ended");
+  VM0_ASSIGN(const Pruned before, FindPruned(run));
+  if (before.at)
+    return PrunedPiece{.size = {.last = before.to}, .is_last = true, .was_pruned = true};
+  PrunedPiece piece;
+  VM0_ASSIGN(piece.size, Measure(run, before.to, limits));
+  VM0_TRY(connection_.Query("DELETE FROM events WHERE run_id = ? AND sequence <= ?")
+              .Bind(run)
+              .Bind(piece.size.last)
+              .Run());
+  VM0_ASSIGN(const EventsSize rest, Measure(run, piece.size.last, {.events = 1}));
+  piece.is_last = rest.events == 0;
+  auto update =
+      connection_.Query("UPDATE run_ends SET pruned_to = ?, pruned_at = ? WHERE run_id = ?");
+  // A log with holes is pruned to its end, too.
+  update.Bind(piece.is_last ? std::max(end->last_sequence, piece.size.last) : piece.size.last);
+  update.Bind(piece.is_last ? std::optional(now) : std::nullopt);
+  VM0_TRY(update.Bind(run).Run());
+  return piece;
 }
 
 }  // namespace vm0::store

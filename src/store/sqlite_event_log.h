@@ -13,7 +13,6 @@ class SqliteEventLog final : public EventLog {
 
   Result<std::int64_t> Append(RunId run, std::span<const event::RecordView> records) override;
   Result<std::int64_t> LastSequence(RunId run) override;
-  Result<std::int64_t> FirstSequence(RunId run) override;
   Result<std::vector<event::Event>> Read(RunId run, std::int64_t since, int limit,
                                          std::size_t max_bytes) override;
   Result<StoredRecords> ReadRecords(RunId run, std::int64_t since, int limit,
@@ -21,9 +20,13 @@ class SqliteEventLog final : public EventLog {
   Result<std::string> Hash(RunId run) override;
   Status InsertEnd(const RunEnd& end) override;
   Result<std::optional<RunEnd>> FindEnd(RunId run) override;
+  Result<Pruned> FindPruned(RunId run) override;
+  Result<EventsSize> Measure(RunId run, std::int64_t since, const PieceLimits& limits) override;
+  Result<PrunedPiece> Prune(RunId run, const PieceLimits& limits, WallTime now) override;
 
  private:
-  // kEventMismatch unless all `records`, which are stored, have the same bytes there.
+  // kEventMismatch unless all `records`, which are stored, have the same bytes there, as far as
+  // they are not pruned.
   Status CompareStored(RunId run, std::span<const event::RecordView> records);
   Status Insert(RunId run, const event::RecordView& record);
 

@@ -206,6 +206,29 @@ Result<std::vector<Run>> SqliteRunStore::ListRuns(const RunFilter& filter) {
   return ReadRuns(query);
 }
 
+Result<std::vector<PruneCandidate>> SqliteRunStore::ListPrunable(const PruneFilter& filter) {
+  auto query = connection_.Query(
+      "SELECT e.run_id, (?1 = '' OR r.user_id = ?1) AND (?2 = 0 OR (r.created_at, r.id) < ("
+      "SELECT created_at, id FROM runs WHERE user_id = r.user_id "
+      "ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET ?2 - 1)) "
+      "FROM (SELECT run_id, created_at FROM run_ends WHERE pruned_at IS NULL AND created_at < ?3 "
+      "AND (created_at, run_id) >= (coalesce((SELECT created_at FROM run_ends WHERE run_id = ?4), "
+      "0)"
+      ", coalesce(?4, x'')) ORDER BY created_at, run_id LIMIT ?5) e "
+      "JOIN runs r ON r.id = e.run_id ORDER BY e.created_at, e.run_id");
+  query.Bind(filter.user_id).Bind(filter.keep).Bind(filter.ended_before);
+  query.Bind(filter.from).Bind(filter.limit);
+  std::vector<PruneCandidate> candidates;
+  for (;;) {
+    VM0_ASSIGN(const bool there, query.Step());
+    if (!there) return candidates;
+    PruneCandidate candidate;
+    VM0_ASSIGN(candidate.run.uuid, query.UuidAt(0));
+    candidate.is_wanted = query.Int(1) != 0;
+    candidates.push_back(candidate);
+  }
+}
+
 Result<std::vector<Run>> SqliteRunStore::UnfinishedRunsOf(const std::string& machine) {
   auto query = connection_.Query(VM0_SELECT_RUN
                                  "WHERE machine = ? AND completed_at IS NULL AND attempt > 0 "

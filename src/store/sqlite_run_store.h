@@ -24,6 +24,7 @@ class SqliteRunStore final : public RunStore {
   Result<std::optional<Run>> FindRunByIdempotencyKey(const std::string& user_id,
                                                      const std::string& key) override;
   Result<std::vector<Run>> ListRuns(const RunFilter& filter) override;
+  Result<std::vector<PruneCandidate>> ListPrunable(const PruneFilter& filter) override;
   Result<std::vector<QueuedUser>> QueuedUsers() override;
   Result<std::int64_t> CountQueued(const std::string& user_id) override;
   Result<std::vector<RunId>> QueuedRunsOf(const std::string& user_id) override;

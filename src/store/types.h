@@ -78,6 +78,15 @@ struct RunEnd {
   bool operator==(const RunEnd&) const = default;
 };
 
+// What was removed of the events of a run that has ended (`vm0 prune`): 1..to.
+struct Pruned {
+  std::int64_t to = 0;
+  std::optional<WallTime> at;  // since when none is left
+
+  bool any() const { return to > 0 || at.has_value(); }
+  bool operator==(const Pruned&) const = default;
+};
+
 struct Token {
   enum class Kind { kAdmin, kUser, kRun };
   TokenId id;

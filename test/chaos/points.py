@@ -57,6 +57,8 @@ POINTS_OF_COMMANDS = {
     "store.copied": ("server", CRASH),
     "backup.piece": ("server", CRASH),
     "backup.write": ("client", FAIL),
+    "prune.directory": ("server", CRASH),
+    "prune.piece": ("server", CRASH),
     "restore.write": ("client", FAIL),
     "restore.staged": ("client", CRASH),
     "restore.ready": ("client", CRASH),
