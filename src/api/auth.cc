@@ -87,7 +87,8 @@ Status Authorize(const Principal& principal, Access access) {
     return Fail(Code::kForbidden, "A run token may only be used on /api/webhooks/agent/…");
   if (access != Access::kUser && !principal.is_admin())
     return Fail(Code::kForbidden, access == Access::kMetrics
-                                      ? "This needs the token in <data-dir>/metrics.token"
+                                      ? "This needs the admin's token, or the one in "
+                                        "<data-dir>/metrics.token"
                                       : "This needs the admin's token: <data-dir>/admin.token");
   return {};
 }

@@ -16,6 +16,7 @@ constexpr Prefix kPrefixes[] = {
     {"/api/agent/runs/:id/events", RouteGroup::kEvents},
     {"/api/agent/runs", RouteGroup::kRuns},
     {"/api/agent/proofs", RouteGroup::kRuns},
+    {"/api/agent/prune", RouteGroup::kRuns},
     {"/api/agent/secrets", RouteGroup::kSecrets},
     {"/api/webhooks/", RouteGroup::kWebhooks},
     {"/api/runner/", RouteGroup::kRunner},

@@ -68,8 +68,9 @@ class TestWorld : public ::testing::Test {
     clock.Advance(delay);
     Settle();
   }
-  // Moves time on in steps until `done`. The agent's processes know nothing of the clock of the test: each step
-  // gives them a moment, so that it does not run away from them. The limit is for a test that fails.
+  // Moves time on in steps until `done`. The agent's processes know nothing of the clock of the
+  // test: each step gives them a moment, so that it does not run away from them. The limit is for a
+  // test that fails.
   void AdvanceUntil(const std::function<bool()>& done, Micros step = Seconds(1)) {
     const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (!done()) {
