@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """vm0 top: what it shows, and what it leaves of the terminal."""
 
+import json
 import os
 import signal
 import termios
 
 import pytest
 
+import waits
 from vm0 import BINARY
 
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+
+
+def server_pid(path):
+    """As server.json tells; None where it is not whole."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)["pid"]
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def start_top(vm0, *options, **more):
@@ -89,6 +100,21 @@ def test_it_goes_on_when_the_server_comes_back(vm0, clock, server):
     top.expect("up 1s")
     os.write(top.terminal, b"q")
     assert top.wait() == 0
+
+
+def test_a_local_server_that_is_started_again_leaves_no_word_on_the_screen(vm0):
+    top = start_top(vm0)
+    top.expect("Started a local server")
+    top.expect("descriptors")
+    path = os.path.join(vm0.data_dir, "server.json")
+    first = server_pid(path)
+    waits.kill_and_wait(first)
+    waits.wait_path(path, lambda _: server_pid(path) not in (None, first))
+    frames = top.stdout.text.count("\x1b[H")
+    waits.until("it goes on", lambda: top.stdout.text.count("\x1b[H") > frames)
+    os.write(top.terminal, b"q")
+    assert top.wait() == 0
+    assert top.stdout.text.count("Started a local server") == 1
 
 
 def test_a_small_terminal_gets_what_fits(vm0, server):

@@ -120,6 +120,7 @@ asio::awaitable<int> Top::Follow() {
   auto first = co_await Look();
   if (!first) co_return ReportError(session_.output(), "Failed to read the metrics", first.error());
   Take(std::move(*first));
+  session_.output().quiet = true;  // what is said would be said on the screen
   screen_.emplace(session_.output().out);
   asio::co_spawn(session_.loop(), LeaveOnKey(session_), asio::detached);
   asio::co_spawn(session_.loop(), LeaveOnSignal(session_), asio::detached);
