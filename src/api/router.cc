@@ -4,10 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <vector>
 
 #include "api/routes.h"
-#include "base/text.h"
 
 namespace vm0::api {
 namespace {
@@ -53,18 +51,22 @@ constexpr Route kRoutes[] = {
 };
 // clang-format on
 
-// What ":id" stands for ("" if there is none); nullopt when the pattern does not match.
-std::optional<std::string> MatchPattern(std::string_view pattern, const http::Target& target) {
-  const auto parts = Split(pattern.substr(1), '/');
-  if (parts.size() != target.segments.size()) return std::nullopt;
-  std::string id;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (parts[i] == ":id" && !target.segments[i].empty()) {
-      id = target.segments[i];
-    } else if (parts[i] != target.segments[i]) {
+// What ":id" stands for ("" if there is none); nullopt when the pattern does not match. Done for
+// every route with every request: it allocates nothing.
+std::optional<std::string_view> MatchPattern(std::string_view pattern, const http::Target& target) {
+  std::string_view id;
+  for (const std::string& segment : target.segments) {
+    if (pattern.empty()) return std::nullopt;
+    pattern.remove_prefix(1);  // the slash
+    const std::string_view part = pattern.substr(0, pattern.find('/'));
+    pattern.remove_prefix(part.size());
+    if (part == ":id" && !segment.empty()) {
+      id = segment;
+    } else if (part != segment) {
       return std::nullopt;
     }
   }
+  if (!pattern.empty()) return std::nullopt;
   return id;
 }
 
@@ -76,13 +78,13 @@ RouteMatch FindRoute(std::string_view method, const http::Target& target) {
   RouteMatch match;
   const std::string_view wanted = method == "HEAD" ? "GET" : method;
   for (const Route& route : kRoutes) {
-    auto id = MatchPattern(route.pattern, target);
+    const auto id = MatchPattern(route.pattern, target);
     if (!id) continue;
     if (!match.allow.empty()) match.allow += ", ";
     match.allow += route.method == "GET" ? "GET, HEAD" : route.method;
     if (route.method != wanted) continue;
     match.route = &route;
-    match.id = *std::move(id);
+    match.id = *id;
   }
   return match;
 }

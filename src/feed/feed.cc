@@ -69,15 +69,14 @@ Status CompareRaw(store::EventLog& log, RunId run, const RawBatch& batch, std::i
 }
 
 // createdAt never goes backward, whatever the wall clock does.
-Result<WallTime> NextTime(store::EventLog& log, RunId run, std::int64_t last, WallTime now) {
-  if (last == 0) return now;
-  VM0_ASSIGN(const auto events, log.Read(run, last - 1, 1, kPageBytes));
-  return events.empty() ? now : std::max(now, events.front().created_at);
+WallTime NextTime(const store::LastEvent& last, WallTime now) {
+  return std::max(now, last.created_at);
 }
 
 Result<Stored> StoreRaw(store::Stores& stores, RunId run, const Feed::Gate& gate, RawBatch& batch) {
   const Status open = gate(stores);
-  VM0_ASSIGN(const std::int64_t last, stores.events.LastSequence(run));
+  VM0_ASSIGN(const store::LastEvent end, stores.events.FindLast(run));
+  const std::int64_t last = end.sequence;
   batch.first = batch.first_sequence.value_or(last + 1);
   const auto count = static_cast<std::int64_t>(batch.events.size());
   if (batch.first > last + 1) {
@@ -90,7 +89,7 @@ Result<Stored> StoreRaw(store::Stores& stores, RunId run, const Feed::Gate& gate
   VM0_TRY(AllowRepeated(open, batch.first + count - 1, last));
   const std::int64_t repeated = std::min(count, last + 1 - batch.first);
   VM0_TRY(CompareRaw(stores.events, run, batch, repeated));
-  VM0_ASSIGN(const WallTime time, NextTime(stores.events, run, last, batch.now));
+  const WallTime time = NextTime(end, batch.now);
   for (std::int64_t i = repeated; i < count; ++i) {
     batch.records.push_back({batch.first + i,
                              time,
@@ -140,7 +139,12 @@ class Feed::Impl {
                        event::TypeOf(record.json), std::string(record.json)}));
     }
     tails.Add(run, events);
-    waiters->Wake(run);
+    // An external run begins to run with its first events.
+    if (stored.before == 0) {
+      waiters->Wake(run);
+    } else {
+      waiters->WakeForEvents(run, stored.last);
+    }
   }
 
   Result<Head> ReadHead(RunId run, std::int64_t since) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "feed/waiters.h"
 
+#include <algorithm>
+
 namespace vm0::feed {
 namespace {
 
@@ -29,7 +31,15 @@ void Waiters::Wake(RunId run) {
   const auto found = runs_.find(run);
   if (found == runs_.end()) return;
   found->second.head.reset();
-  for (Listener& listener : found->second.listeners) listener.OnNews();
+  found->second.WakeAll();
+}
+
+void Waiters::WakeForEvents(RunId run, std::int64_t last) {
+  ++wakes_;
+  const auto found = runs_.find(run);
+  if (found == runs_.end()) return;
+  if (auto& head = found->second.head) head->last_sequence = std::max(head->last_sequence, last);
+  found->second.WakeAll();
 }
 
 const Head* Waiters::FindHead(RunId run) const {

@@ -19,6 +19,9 @@ class Waiters {
   void Add(RunId run, Listener& listener);
   void Remove(RunId run, Listener& listener);
   void Wake(RunId run);
+  // Events were appended, of which `last` is the last, and nothing else changed: what is kept of
+  // the run stays, with that number.
+  void WakeForEvents(RunId run, std::int64_t last);
   // What was kept of a run since its last wake; nullptr if nothing was.
   const Head* FindHead(RunId run) const;
   // Keeps it until the run's next wake, if anybody listens to the run.
@@ -38,6 +41,10 @@ class Waiters {
         boost::intrusive::constant_time_size<false>>
         listeners;
     std::optional<Head> head;
+
+    void WakeAll() {
+      for (Listener& listener : listeners) listener.OnNews();
+    }
   };
   std::unordered_map<RunId, Watched> runs_;
   std::uint64_t wakes_ = 0;

@@ -36,6 +36,12 @@ struct PieceLimits {
   std::int64_t bytes = 256 << 10;  // of JSON; one event may have more
 };
 
+// The last event of a run; number 0 when there is none, no time when it is pruned.
+struct LastEvent {
+  std::int64_t sequence = 0;
+  WallTime created_at{};
+};
+
 // The events of all runs, and their ends. Same thread rule as RunStore.
 class EventLog {
  public:
@@ -47,8 +53,12 @@ class EventLog {
   // Stores all or nothing. Checks no run state: the
   // caller does, in the same transaction.
   virtual Result<std::int64_t> Append(RunId run, std::span<const event::RecordView> records) = 0;
+  virtual Result<LastEvent> FindLast(RunId run) = 0;
   // The greatest number that was stored, pruned or not; 0 when there is none.
-  virtual Result<std::int64_t> LastSequence(RunId run) = 0;
+  Result<std::int64_t> LastSequence(RunId run) {
+    VM0_ASSIGN(const LastEvent last, FindLast(run));
+    return last.sequence;
+  }
   // Events with number > since, ascending, at most `limit`, and at most `max_bytes` of JSON but
   // always one if there is one.
   virtual Result<std::vector<event::Event>> Read(RunId run, std::int64_t since, int limit,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,21 +30,25 @@ class SqliteQuery {
   SqliteQuery& operator=(const SqliteQuery&) = delete;
   ~SqliteQuery();
 
-  // Binds the next parameter, beginning with ?1. Values are copied.
+  // Binds the next parameter, beginning with ?1. Texts, blobs and ids are not copied: they must
+  // outlive the query. A temporary string is, and a temporary id does not compile.
   SqliteQuery& Bind(std::int64_t value);
   SqliteQuery& Bind(std::string_view text);
+  SqliteQuery& Bind(std::same_as<std::string> auto&& temporary) { return BindCopy(temporary); }
   SqliteQuery& Bind(WallTime time);
   SqliteQuery& Bind(const Uuid& uuid);
+  SqliteQuery& Bind(Uuid&& temporary) = delete;
   template <class Tag>
   SqliteQuery& Bind(const Id<Tag>& id) {
     return Bind(id.uuid);
   }
+  template <class Tag>
+  SqliteQuery& Bind(Id<Tag>&& temporary) = delete;
   template <class T>
   SqliteQuery& Bind(const std::optional<T>& value) {
     return value ? Bind(*value) : BindNull();
   }
   SqliteQuery& BindNull();
-  // Not copied: the bytes must outlive the query.
   SqliteQuery& BindBlob(std::string_view bytes);
 
   // True: there is a row, whose columns can be read until the next Step. An error of preparing or
@@ -70,6 +75,7 @@ class SqliteQuery {
   friend class SqliteConnection;
   SqliteQuery(SqliteConnection& connection, sqlite3_stmt* statement, int error);
   void Keep(int result);
+  SqliteQuery& BindCopy(std::string_view text);
 
   SqliteConnection& connection_;
   sqlite3_stmt* statement_;

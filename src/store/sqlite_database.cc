@@ -27,6 +27,7 @@ constexpr const char* kPragmas =
     "PRAGMA foreign_keys = ON;"
     "PRAGMA secure_delete = ON;"
     "PRAGMA temp_store = MEMORY;"
+    "PRAGMA cache_size = -16384;"
     "PRAGMA wal_autocheckpoint = 1000;"
     "PRAGMA journal_size_limit = 67108864;";
 
@@ -93,13 +94,18 @@ Error LostGroup(const Error& cause) {
   return Error{passes ? Code::kUnavailable : Code::kIo, "nothing was stored: " + cause.message};
 }
 
+// A full disk or an I/O error makes SQLite roll back the whole transaction by itself.
+Status RolledBack(const Status& work) {
+  return Fail(work ? Error{Code::kIo, "the transaction was rolled back"} : work.error());
+}
+
 }  // namespace
 
 SqliteDatabase::SqliteDatabase(os::FileLock lock, Connection reader, Connection writer,
                                asio::any_io_executor executor, CommitObserver* observer)
     : lock_(std::move(lock)),
-      reader_(std::move(reader)),
-      writer_(std::move(writer)),
+      reader_(std::move(reader), committed_),
+      writer_(std::move(writer), written_),
       copier_(reader_.connection->path(), executor),
       queue_(
           std::move(executor), [this](std::span<QueuedWork> group) { return Commit(group); },
@@ -109,6 +115,7 @@ bool SqliteDatabase::Commit(std::span<QueuedWork> group) {
   const Status status = RunGroup(group);
   if (status) return std::ranges::any_of(group, [](auto& item) { return item.status.has_value(); });
   if (writer_.connection->in_transaction()) (void)writer_.connection->Execute("ROLLBACK");
+  Forget();
   // Even a work that failed by itself may have seen what its mates wrote in vain.
   for (QueuedWork& item : group) item.status = Fail(LostGroup(status.error()));
   return false;
@@ -117,24 +124,40 @@ bool SqliteDatabase::Commit(std::span<QueuedWork> group) {
 Status SqliteDatabase::RunGroup(std::span<QueuedWork> group) {
   SqliteConnection& connection = *writer_.connection;
   VM0_TRY(connection.Query("BEGIN IMMEDIATE").Run());
-  for (QueuedWork& item : group) VM0_TRY(RunWork(item));
+  for (QueuedWork& item : group) VM0_TRY(group.size() == 1 ? RunAlone(item) : RunWork(item));
   if (os::FaultFails("store.commit")) return Fail(Code::kIo, "fault store.commit");
   VM0_TRY(connection.Query("COMMIT").Run());
+  committed_ = written_.load();
   (void)os::FaultFails("store.committed");
   return {};
+}
+
+// Nobody else's work is lost with its transaction: it needs no savepoint, which costs as much as a
+// small work.
+Status SqliteDatabase::RunAlone(QueuedWork& item) {
+  item.status = item.work(writer_.stores);
+  if (!writer_.connection->in_transaction()) return RolledBack(item.status);
+  if (item.status) return {};
+  Forget();
+  VM0_TRY(writer_.connection->Query("ROLLBACK").Run());
+  return writer_.connection->Query("BEGIN").Run();
 }
 
 Status SqliteDatabase::RunWork(QueuedWork& item) {
   SqliteConnection& connection = *writer_.connection;
   VM0_TRY(connection.Query("SAVEPOINT work").Run());
   item.status = item.work(writer_.stores);
-  // A full disk or an I/O error makes SQLite roll back the whole transaction by itself.
-  if (!connection.in_transaction()) {
-    return Fail(item.status ? Error{Code::kIo, "the transaction was rolled back"}
-                            : item.status.error());
+  if (!connection.in_transaction()) return RolledBack(item.status);
+  if (!item.status) {
+    Forget();
+    VM0_TRY(connection.Query("ROLLBACK TO work").Run());
   }
-  if (!item.status) VM0_TRY(connection.Query("ROLLBACK TO work").Run());
   return connection.Query("RELEASE work").Run();
+}
+
+void SqliteDatabase::Forget() {
+  ++written_;
+  writer_.events.ForgetAppended();
 }
 
 Result<std::unique_ptr<Database>> OpenSqlite(const std::string& path,

@@ -32,9 +32,9 @@ class SqliteDatabase final : public Database {
 
  private:
   struct View {
-    explicit View(Connection c) : connection(std::move(c)) {}
+    View(Connection c, Version& version) : connection(std::move(c)), runs(*connection, version) {}
     Connection connection;
-    SqliteRunStore runs{*connection};
+    SqliteRunStore runs;
     SqliteEventLog events{*connection};
     Stores stores{runs, events};
   };
@@ -43,8 +43,14 @@ class SqliteDatabase final : public Database {
   // The group's transaction; each work's own outcome goes to its status.
   Status RunGroup(std::span<QueuedWork> group);
   Status RunWork(QueuedWork& item);
+  Status RunAlone(QueuedWork& item);
 
-  os::FileLock lock_;  // first, so that it is given up last
+  // What the writer has cached of what is rolled back.
+  void Forget();
+
+  os::FileLock lock_;      // first, so that it is given up last
+  Version written_ = 0;    // counts the writes to cached rows, and the rollbacks
+  Version committed_ = 0;  // how many of them the reader sees
   View reader_;
   View writer_;
   SqliteCopier copier_;

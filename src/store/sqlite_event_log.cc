@@ -10,6 +10,8 @@
 namespace vm0::store {
 namespace {
 
+constexpr std::size_t kMostAppended = 4096;
+
 Error Gap(std::int64_t expected, std::int64_t got) {
   return Error{Code::kSequenceGap,
                "event " + std::to_string(got) + " came where " + std::to_string(expected) +
@@ -31,13 +33,14 @@ void AppendRow(std::string& out, const SqliteQuery& row) {
 
 }  // namespace
 
-Result<std::int64_t> SqliteEventLog::LastSequence(RunId run) {
+Result<LastEvent> SqliteEventLog::FindLast(RunId run) {
+  if (const auto found = appended_.find(run); found != appended_.end()) return found->second;
   auto query = connection_.Query(
-      "SELECT coalesce((SELECT max(sequence) FROM events WHERE run_id = ?1), "
-      "(SELECT pruned_to FROM run_ends WHERE run_id = ?1), 0)");
-  query.Bind(run);
-  VM0_TRY(query.Step());
-  return query.Int(0);
+      "SELECT sequence, created_at FROM events WHERE run_id = ? ORDER BY sequence DESC LIMIT 1");
+  VM0_ASSIGN(const bool there, query.Bind(run).Step());
+  if (there) return LastEvent{query.Int(0), query.Time(1)};
+  VM0_ASSIGN(const Pruned pruned, FindPruned(run));
+  return LastEvent{pruned.to, {}};
 }
 
 Result<std::int64_t> SqliteEventLog::Append(RunId run, std::span<const event::RecordView> records) {
@@ -54,7 +57,13 @@ Result<std::int64_t> SqliteEventLog::Append(RunId run, std::span<const event::Re
     VM0_TRY(Insert(run, record));
     ++next;
   }
+  if (next > last + 1) KeepAppended(run, {next - 1, records.back().created_at});
   return next - 1;
+}
+
+void SqliteEventLog::KeepAppended(RunId run, LastEvent last) {
+  if (appended_.size() >= kMostAppended) appended_.clear();
+  appended_.insert_or_assign(run, last);
 }
 
 Status SqliteEventLog::CompareStored(RunId run, std::span<const event::RecordView> records) {
@@ -83,7 +92,8 @@ Status SqliteEventLog::Insert(RunId run, const event::RecordView& record) {
       "INSERT INTO events (run_id, sequence, created_at, source, type, json, checksum) "
       "VALUES (?, ?, ?, ?, ?, ?, ?)");
   insert.Bind(run).Bind(record.sequence).Bind(record.created_at);
-  insert.Bind(event::NameOf(record.source)).Bind(event::TypeOf(record.json));
+  const std::string type = event::TypeOf(record.json);
+  insert.Bind(event::NameOf(record.source)).Bind(type);
   insert.BindBlob(record.json);
   // An outsider's has no line yet.
   std::string made;

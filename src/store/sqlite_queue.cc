@@ -58,7 +58,7 @@ Result<std::vector<RunId>> SqliteRunStore::QueuedRunsOf(const std::string& user_
 }
 
 Status SqliteRunStore::TakeTurn(const std::string& user_id) {
-  auto put = connection_.Query(
+  auto put = Write(
       "INSERT INTO queue_turns (user_id, turn) "
       "VALUES (?, (SELECT coalesce(max(turn), 0) + 1 FROM queue_turns)) "
       "ON CONFLICT (user_id) DO UPDATE SET turn = excluded.turn");
@@ -69,8 +69,6 @@ Result<bool> SqliteRunStore::HasHeld() {
   return connection_.Query("SELECT 1 FROM runs WHERE held = 1 LIMIT 1").Step();
 }
 
-Status SqliteRunStore::EndHolds() {
-  return connection_.Query("UPDATE runs SET held = 0 WHERE held = 1").Run();
-}
+Status SqliteRunStore::EndHolds() { return Write("UPDATE runs SET held = 0 WHERE held = 1").Run(); }
 
 }  // namespace vm0::store

@@ -134,19 +134,32 @@ Result<Token> ReadToken(const SqliteQuery& row) {
   return token;
 }
 
+std::size_t SizeOf(const Run& run) {
+  std::size_t size = sizeof run + run.prompt.size() + run.spec.size() + run.secrets.size();
+  for (const auto& text : {&run.error, &run.result, &run.usage, &run.last_failure})
+    size += text->value_or("").size();
+  return size;
+}
+
 }  // namespace
+
+// Counted before it is done: a row that this connection reads from now on is kept with the new
+// count. What is rolled back is counted by the database.
+SqliteQuery SqliteRunStore::Write(std::string_view sql) {
+  ++version_;
+  return connection_.Query(sql);
+}
 
 Result<RunStore::Upserted> SqliteRunStore::UpsertConfig(const AgentConfig& config) {
   VM0_ASSIGN(auto before, FindConfigByName(config.user_id, config.name));
   if (before) {
-    auto update =
-        connection_.Query("UPDATE agent_configs SET config = ?, updated_at = ? WHERE id = ?");
+    auto update = Write("UPDATE agent_configs SET config = ?, updated_at = ? WHERE id = ?");
     VM0_TRY(update.Bind(config.config).Bind(config.updated_at).Bind(before->id).Run());
     before->config = config.config;
     before->updated_at = config.updated_at;
     return Upserted{std::move(*before), false};
   }
-  auto insert = connection_.Query(
+  auto insert = Write(
       "INSERT INTO agent_configs (id, user_id, name, config, created_at, updated_at) "
       "VALUES (?, ?, ?, ?, ?, ?)");
   insert.Bind(config.id).Bind(config.user_id).Bind(config.name).Bind(config.config);
@@ -169,9 +182,9 @@ Result<std::optional<AgentConfig>> SqliteRunStore::FindConfigByName(const std::s
 }
 
 Status SqliteRunStore::InsertRun(const Run& run) {
-  auto insert = connection_.Query("INSERT INTO runs (" VM0_RUN_COLUMNS
-                                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                                  "?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  auto insert = Write("INSERT INTO runs (" VM0_RUN_COLUMNS
+                      ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                      "?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.Bind(run.id).Bind(run.user_id).Bind(run.agent_config_id).Bind(run.agent_name);
   insert.Bind(run.provider).Bind(run.dialect).Bind(NameOf(run.status)).Bind(run.prompt);
   insert.Bind(run.spec).BindBlob(run.secrets).Bind(run.external).Bind(run.machine);
@@ -183,9 +196,12 @@ Status SqliteRunStore::InsertRun(const Run& run) {
 }
 
 Result<std::optional<Run>> SqliteRunStore::FindRun(RunId id) {
+  if (const Run* kept = runs_.Find(id)) return *kept;
   auto query = connection_.Query(VM0_SELECT_RUN "WHERE id = ?");
   query.Bind(id);
-  return ReadOneRun(query);
+  VM0_ASSIGN(const std::optional<Run> run, ReadOneRun(query));
+  if (run) runs_.Keep(id, *run, SizeOf(*run));
+  return run;
 }
 
 Result<std::optional<Run>> SqliteRunStore::FindRunByIdempotencyKey(const std::string& user_id,
@@ -269,7 +285,7 @@ Result<std::int64_t> SqliteRunStore::CountUnfinishedOf(const std::string& user_i
 }
 
 Status SqliteRunStore::UpdateRun(const Run& run) {
-  auto update = connection_.Query(
+  auto update = Write(
       "UPDATE runs SET status = ?, secrets = ?, machine = ?, attempt = ?, started = ?, "
       "cancel_requested_at = ?, started_at = ?, completed_at = ?, error = ?, result = ?, "
       "error_code = ?, usage = ?, held = ?, last_failure = ? WHERE id = ?");
@@ -283,7 +299,7 @@ Status SqliteRunStore::UpdateRun(const Run& run) {
 }
 
 Status SqliteRunStore::InsertToken(const Token& token) {
-  auto insert = connection_.Query(
+  auto insert = Write(
       "INSERT INTO tokens (id, kind, hash, user_id, name, host_scope, run_id, attempt, created_at, "
       "expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.Bind(token.id).Bind(kKindNames[static_cast<std::size_t>(token.kind)]).Bind(token.hash);
@@ -292,10 +308,13 @@ Status SqliteRunStore::InsertToken(const Token& token) {
 }
 
 Result<std::optional<Token>> SqliteRunStore::FindToken(const std::string& hash) {
+  if (const Token* kept = tokens_.Find(hash)) return *kept;
   auto query = connection_.Query(VM0_SELECT_TOKEN "WHERE hash = ?");
   VM0_ASSIGN(const bool there, query.Bind(hash).Step());
   if (!there) return std::nullopt;
-  return ReadToken(query);
+  VM0_ASSIGN(const Token token, ReadToken(query));
+  tokens_.Keep(hash, token, sizeof token + token.hash.size() + token.name.size());
+  return token;
 }
 
 Result<std::vector<Token>> SqliteRunStore::ListTokens(const std::string& user_id) {
@@ -313,13 +332,13 @@ Result<std::vector<Token>> SqliteRunStore::ListTokens(const std::string& user_id
 }
 
 Result<bool> SqliteRunStore::RemoveToken(const std::string& user_id, TokenId id) {
-  auto remove = connection_.Query("DELETE FROM tokens WHERE id = ?1 AND (?2 = '' OR user_id = ?2)");
+  auto remove = Write("DELETE FROM tokens WHERE id = ?1 AND (?2 = '' OR user_id = ?2)");
   VM0_TRY(remove.Bind(id).Bind(user_id).Run());
   return connection_.changes() > 0;
 }
 
 Status SqliteRunStore::ExpireRunTokens(RunId run, WallTime when) {
-  auto update = connection_.Query("UPDATE tokens SET expires_at = ? WHERE run_id = ?");
+  auto update = Write("UPDATE tokens SET expires_at = ? WHERE run_id = ?");
   return update.Bind(when).Bind(run).Run();
 }
 
@@ -329,12 +348,12 @@ Result<bool> SqliteRunStore::HasExpiredTokens(WallTime now) {
 }
 
 Status SqliteRunStore::RemoveExpiredTokens(WallTime now) {
-  auto remove = connection_.Query("DELETE FROM tokens WHERE expires_at < ?");
+  auto remove = Write("DELETE FROM tokens WHERE expires_at < ?");
   return remove.Bind(now).Run();
 }
 
 Status SqliteRunStore::PutSecret(const StoredSecret& secret) {
-  auto put = connection_.Query(
+  auto put = Write(
       "INSERT INTO secrets (user_id, name, sealed, updated_at) VALUES (?, ?, ?, ?) "
       "ON CONFLICT (user_id, name) DO UPDATE SET sealed = excluded.sealed, "
       "updated_at = excluded.updated_at");
@@ -364,7 +383,7 @@ Result<std::vector<StoredSecret>> SqliteRunStore::ListSecrets(const std::string&
 }
 
 Result<bool> SqliteRunStore::RemoveSecret(const std::string& user_id, const std::string& name) {
-  auto remove = connection_.Query("DELETE FROM secrets WHERE user_id = ? AND name = ?");
+  auto remove = Write("DELETE FROM secrets WHERE user_id = ? AND name = ?");
   VM0_TRY(remove.Bind(user_id).Bind(name).Run());
   return connection_.changes() > 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "store/row_cache.h"
 #include "store/run_store.h"
 #include "store/sqlite.h"
 
@@ -12,7 +13,9 @@ extern const std::string_view kQueuedUsersSql;
 // RunStore on one SQLite connection, which outlives it. Same thread rule as the connection.
 class SqliteRunStore final : public RunStore {
  public:
-  explicit SqliteRunStore(SqliteConnection& connection) : connection_(connection) {}
+  // `version` outlives it. The writer's counts with it what it writes, the reader only looks.
+  SqliteRunStore(SqliteConnection& connection, Version& version)
+      : connection_(connection), version_(version) {}
 
   Result<Upserted> UpsertConfig(const AgentConfig& config) override;
   Result<std::optional<AgentConfig>> FindConfig(const std::string& user_id, ConfigId id) override;
@@ -52,7 +55,13 @@ class SqliteRunStore final : public RunStore {
   Result<bool> RemoveSecret(const std::string& user_id, const std::string& name) override;
 
  private:
+  // Every statement that writes is made here.
+  SqliteQuery Write(std::string_view sql);
+
   SqliteConnection& connection_;
+  Version& version_;
+  RowCache<RunId, Run> runs_{version_};
+  RowCache<std::string, Token> tokens_{version_};
 };
 
 }  // namespace vm0::store
