@@ -2,8 +2,9 @@
 #include "base/time.h"
 
 #include <array>
+#include <charconv>
 #include <cstdint>
-#include <cstdio>
+#include <utility>
 
 namespace vm0 {
 namespace {
@@ -32,6 +33,22 @@ CivilDate CivilOf(std::int64_t days_since_1970) {
           day_of_year - (153 * month_from_march + 2) / 5 + 1};
 }
 
+// At least so many digits. Every event of a page and of a stream has a time: printf is too slow.
+void AppendDigits(std::string& out, std::int64_t number, std::size_t digits) {
+  std::array<char, 20> buffer{};
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number).ptr;
+  const auto size = static_cast<std::size_t>(end - buffer.data());
+  if (size < digits) out.append(digits - size, '0');
+  out.append(buffer.data(), size);
+}
+
+// ECMAScript's expanded years: a sign and six digits outside of 0 to 9999.
+void AppendYear(std::string& out, std::int64_t year) {
+  const bool is_expanded = year < 0 || year > 9999;
+  if (is_expanded) out += year < 0 ? '-' : '+';
+  AppendDigits(out, year < 0 ? -year : year, is_expanded ? 6 : 4);
+}
+
 // Without the fraction and the Z. In whole seconds from the start: the first day of 64-bit
 // microseconds begins before them.
 std::string FormatToSeconds(WallTime time) {
@@ -39,16 +56,19 @@ std::string FormatToSeconds(WallTime time) {
   const auto days = std::chrono::floor<std::chrono::days>(Seconds(seconds)).count();
   const std::int64_t in_day = seconds - days * std::int64_t{86400};
   const CivilDate date = CivilOf(days);
-  // ECMAScript's expanded years: a sign and six digits outside of 0 to 9999.
-  const char* year_format = date.year < 0 ? "-%06lld" : date.year > 9999 ? "+%06lld" : "%04lld";
-  std::array<char, 32> year{};
-  std::snprintf(year.data(), year.size(), year_format,
-                static_cast<long long>(date.year < 0 ? -date.year : date.year));
-  std::array<char, 64> rest{};
-  std::snprintf(rest.data(), rest.size(), "-%02u-%02uT%02d:%02d:%02d", date.month, date.day,
-                static_cast<int>(in_day / 3600), static_cast<int>(in_day / 60 % 60),
-                static_cast<int>(in_day % 60));
-  return std::string(year.data()) + rest.data();
+  std::string text;
+  text.reserve(sizeof "+292277-01-01T00:00:00.000Z");
+  AppendYear(text, date.year);
+  const std::pair<char, std::int64_t> rest[] = {{'-', date.month},
+                                                {'-', date.day},
+                                                {'T', in_day / 3600},
+                                                {':', in_day / 60 % 60},
+                                                {':', in_day % 60}};
+  for (const auto& [before, number] : rest) {
+    text += before;
+    AppendDigits(text, number, 2);
+  }
+  return text;
 }
 
 std::unexpected<Error> BadDuration(std::string_view text) {
@@ -76,10 +96,10 @@ std::int64_t SecondsOfUnit(char unit) {
 
 std::string FormatIso(WallTime time) {
   const auto millis = std::chrono::floor<Millis>(time).time_since_epoch().count();
-  const auto in_second = static_cast<int>((millis % 1000 + 1000) % 1000);
-  std::array<char, 8> fraction{};
-  std::snprintf(fraction.data(), fraction.size(), ".%03dZ", in_second);
-  return FormatToSeconds(time) + fraction.data();
+  std::string text = FormatToSeconds(time);
+  text += '.';
+  AppendDigits(text, (millis % 1000 + 1000) % 1000, 3);
+  return text += 'Z';
 }
 
 std::string FormatIsoSeconds(WallTime time) { return FormatToSeconds(time) + "Z"; }
