@@ -265,3 +265,32 @@ def check_proof(arena, verdict):
     if done.code != 0:
         verdict.found("wrong", f"vm0 verify --all: exit {done.code}: {done.stdout[:2000]!r} "
                       f"{done.stderr[:500]!r}")
+
+
+def check_prune(arena, verdict):
+    """Then all of it is pruned, by servers that die in the middle; the rest is still proved."""
+    for point, at in (("prune.directory", 2), ("prune.piece", 3)):
+        arena.arm(point, "crash", at, point)
+        arena.world.run("prune", "--older-than", "1s")
+        arena.disarm()
+        arena.restart()
+    left, after = [], None
+    while True:
+        body = {"olderThan": 0} if after is None else {"olderThan": 0, "after": after}
+        answer = arena.http().post("/api/agent/prune", body)
+        if answer.status != 200:
+            verdict.found("wrong", f"prune: {answer}")
+            return
+        left += answer.json["left"]
+        after = answer.json.get("after")
+        if after is None:
+            break
+    for run_id in left:
+        if not os.path.exists(os.path.join(arena.world.run_dir(run_id), "spool")):
+            verdict.found("wrong", f"prune leaves run {run_id}, of which nothing else is left")
+    with open_store(arena) as database:
+        kept = {bytes.fromhex(run_id.replace("-", "")) for run_id in left}
+        for run_id, count in database.execute("SELECT run_id, count(*) FROM events GROUP BY run_id"):
+            if run_id not in kept:
+                verdict.found("wrong", f"prune leaves {count} events of run {run_id.hex()}")
+    check_proof(arena, verdict)

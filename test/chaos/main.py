@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 
 from report import Report  # noqa: E402
 from arena import Arena  # noqa: E402
-from checks import check_proof  # noqa: E402
+from checks import check_proof, check_prune  # noqa: E402
 from rounds import Round  # noqa: E402
 
 KINDS = ("power", "plain", "small disk")
@@ -63,6 +63,7 @@ def play(options, report, root):
             world_ends = number % options.rounds_per_world == 0 or number == last
             if world_ends and not verdict.counts:
                 check_proof(arena, verdict)
+                check_prune(arena, verdict)
             report.add(number, round_, verdict)
             if verdict.counts:
                 return arena
