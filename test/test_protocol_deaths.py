@@ -376,6 +376,8 @@ def test_row_Unauthorized10Min(vm0, clock, server):
     # Behind the server's back: at its start the runner would notice, and get a new token.
     with sqlite3.connect(os.path.join(vm0.data_dir, "vm0.db")) as database:
         assert database.execute("delete from tokens where run_id is not null").rowcount == 1
+    # The server remembers tokens until it writes one itself.
+    assert vm0.run("auth", "token", "create").code == 0
     gate.open()
     wait_spooled(vm0, run_id, MARK)
     assert clock.advance_until_gone(supervisor) >= 600
