@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "base/json_walk.h"
 #include "base/utf8.h"
@@ -38,6 +39,28 @@ constexpr std::array<bool, 256> MakeSpecial() {
   return special;
 }
 constexpr auto kSpecial = MakeSpecial();
+
+// `byte` in each of eight bytes.
+constexpr std::uint64_t Eight(std::uint64_t byte) { return byte * 0x0101010101010101; }
+
+// Whether any of eight bytes is special: a quote, a backslash or below a space. The tests are exact
+// for "none"; which one it is, the table says.
+bool HasSpecial(const char* eight) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, eight, sizeof word);
+  const auto zeros = [](std::uint64_t w) { return (w - Eight(0x01)) & ~w; };
+  const std::uint64_t below_space = (word - Eight(0x20)) & ~word;
+  const std::uint64_t found = zeros(word ^ Eight('"')) | zeros(word ^ Eight('\\')) | below_space;
+  return (found & Eight(0x80)) != 0;
+}
+
+// The first special byte from `position` on, or the size.
+std::size_t FindSpecial(std::string_view text, std::size_t position) {
+  while (text.size() - position >= 8 && !HasSpecial(text.data() + position)) position += 8;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  while (position < text.size() && !kSpecial[bytes[position]]) ++position;
+  return position;
+}
 
 bool IsDigit(std::string_view text, std::size_t position) {
   return position < text.size() && text[position] >= '0' && text[position] <= '9';
@@ -154,9 +177,8 @@ std::size_t SkipJsonSpace(std::string_view text, std::size_t position) {
 bool SkipJsonString(std::string_view text, std::size_t& position) {
   if (position >= text.size() || text[position] != '"') return false;
   ++position;
-  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
   for (;;) {
-    while (position < text.size() && !kSpecial[bytes[position]]) ++position;
+    position = FindSpecial(text, position);
     if (position >= text.size()) return false;
     if (text[position] == '"') {
       ++position;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_walk.h"
 #include "base/text.h"
 
 namespace vm0 {
@@ -372,6 +373,26 @@ TEST(JsonScan, ScannersAgreeOnRandomText) {
         << text;
   }
   EXPECT_GT(valid, 1000) << "the pieces make too little JSON to test anything";
+}
+
+// Strings are read eight bytes at a time: whatever stands where must be seen.
+TEST(SkipJsonString, AStringEndsAtItsQuoteAndTakesNoControlCharacterWhereverTheyAre) {
+  for (std::size_t before = 0; before < 40; ++before) {
+    for (int byte = 0; byte < 256; ++byte) {
+      const std::string text = '"' + std::string(before, 'x') + static_cast<char>(byte) + "\"";
+      std::size_t position = 0;
+      const bool is_string = SkipJsonString(text, position);
+      if (byte == '"') {
+        EXPECT_TRUE(is_string);
+        EXPECT_EQ(position, before + 2);
+      } else if (byte < 0x20 || byte == '\\') {  // behind a backslash the quote is no end
+        EXPECT_FALSE(is_string) << byte << " after " << before;
+      } else {
+        EXPECT_TRUE(is_string) << byte << " after " << before;
+        EXPECT_EQ(position, text.size());
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -112,7 +112,8 @@ Result<std::vector<RecordView>> ParseRecords(std::string_view body) {
       return Fail(InRecord(index, status.error()));
     }
     body.remove_prefix((*record)->line.size());
-    records.push_back(**record);
+    (*record)->type = TypeOf((*record)->json);
+    records.push_back(**std::move(record));
   }
   return records;
 }

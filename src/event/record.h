@@ -35,6 +35,8 @@ struct RecordView {
   Source source = Source::kAgent;
   std::string_view json;
   std::string_view line;  // the whole record with its '\n'
+  // TypeOf(json), which is what the store keeps; of ParseRecord empty.
+  std::string type{};
 };
 
 void AppendRecord(std::string& out, std::int64_t sequence, WallTime created_at, Source source,

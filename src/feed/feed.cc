@@ -91,11 +91,9 @@ Result<Stored> StoreRaw(store::Stores& stores, RunId run, const Feed::Gate& gate
   VM0_TRY(CompareRaw(stores.events, run, batch, repeated));
   const WallTime time = NextTime(end, batch.now);
   for (std::int64_t i = repeated; i < count; ++i) {
-    batch.records.push_back({batch.first + i,
-                             time,
-                             event::Source::kAgent,
-                             batch.events[static_cast<std::size_t>(i)],
-                             {}});
+    const std::string& json = batch.events[static_cast<std::size_t>(i)];
+    batch.records.push_back(
+        {batch.first + i, time, event::Source::kAgent, json, {}, event::TypeOf(json)});
   }
   VM0_ASSIGN(const std::int64_t now_last, stores.events.Append(run, batch.records));
   return Stored{last, now_last};
@@ -135,8 +133,8 @@ class Feed::Impl {
     std::vector<EventPtr> events;
     for (const auto& record : added) {
       events.push_back(std::make_shared<event::Event>(
-          event::Event{record.sequence, record.created_at, record.source,
-                       event::TypeOf(record.json), std::string(record.json)}));
+          event::Event{record.sequence, record.created_at, record.source, record.type,
+                       std::string(record.json)}));
     }
     tails.Add(run, events);
     // An external run begins to run with its first events.

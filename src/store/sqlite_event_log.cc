@@ -5,7 +5,6 @@
 #include <cassert>
 
 #include "event/checksum.h"
-#include "event/classify.h"
 
 namespace vm0::store {
 namespace {
@@ -92,8 +91,8 @@ Status SqliteEventLog::Insert(RunId run, const event::RecordView& record) {
       "INSERT INTO events (run_id, sequence, created_at, source, type, json, checksum) "
       "VALUES (?, ?, ?, ?, ?, ?, ?)");
   insert.Bind(run).Bind(record.sequence).Bind(record.created_at);
-  const std::string type = event::TypeOf(record.json);
-  insert.Bind(event::NameOf(record.source)).Bind(type);
+  assert(!record.type.empty());
+  insert.Bind(event::NameOf(record.source)).Bind(record.type);
   insert.BindBlob(record.json);
   // An outsider's has no line yet.
   std::string made;

@@ -151,7 +151,7 @@ TEST_F(EventLogTest, EventsOfAnOlderVm0HaveNoChecksumToMatch) {
 TEST_F(EventLogTest, AnOutsidersEventsHaveAChecksumToo) {
   const std::string json = JsonOf(1);
   const auto stored = store.Write([&](Stores& s) {
-    const event::RecordView record{1, TimeOf(7), event::Source::kAgent, json, {}};
+    const event::RecordView record{1, TimeOf(7), event::Source::kAgent, json, {}, "assistant"};
     return s.events.Append(run, std::span(&record, 1));
   });
   ASSERT_TRUE(stored);
