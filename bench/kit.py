@@ -28,7 +28,7 @@ class World(vm0.World):
 
 @contextlib.contextmanager
 def serving_world(*options):
-    with tempfile.TemporaryDirectory(prefix="vb-", dir="/tmp") as root:
+    with tempfile.TemporaryDirectory(prefix="vb-", dir="/var/tmp") as root:
         os.chmod(root, 0o755)
         world = World(os.path.join(root, "w"))
         try:
