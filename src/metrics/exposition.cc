@@ -8,10 +8,12 @@
 namespace vm0::metrics {
 namespace {
 
-// The shortest text that means this number: 3, 0.0025, 1e+300.
+// The shortest text that means this number: 3, 0.0001, 1e+300.
 std::string NumberText(double value) {
-  std::array<char, 32> buffer{};
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  constexpr double kLong = 1e15;
+  std::array<char, 512> buffer{};  // the least number has 326 characters without an exponent
+  const auto format = value < kLong ? std::chars_format::fixed : std::chars_format::general;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, format).ptr;
   return {buffer.data(), end};
 }
 

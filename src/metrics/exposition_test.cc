@@ -23,13 +23,14 @@ TEST(Exposition, WritesCountersAndGaugesWithTheirLabels) {
 }
 
 TEST(Exposition, WritesAHistogramByHowManyAreBelowEachBound) {
-  Histogram histogram({0.25, 1});
+  Histogram histogram({0.0001, 0.25, 1});
   for (const double value : {0.25, 0.5, 0.5, 2.0}) histogram.Observe(value);
   Exposition out;
   out.Histograms("lag_seconds", "How long.").Add({{"by", "me"}}, histogram);
   EXPECT_EQ(out.Take(),
             "# HELP lag_seconds How long.\n"
             "# TYPE lag_seconds histogram\n"
+            "lag_seconds_bucket{by=\"me\",le=\"0.0001\"} 0\n"
             "lag_seconds_bucket{by=\"me\",le=\"0.25\"} 1\n"
             "lag_seconds_bucket{by=\"me\",le=\"1\"} 3\n"
             "lag_seconds_bucket{by=\"me\",le=\"+Inf\"} 4\n"

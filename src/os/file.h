@@ -38,7 +38,7 @@ class FileLock {
   // The lock; nullopt when somebody else holds it. Makes the file (0600) when it is missing. kIo
   // with a remedy in the message where the file system refuses flock.
   static Result<std::optional<FileLock>> TryAcquire(const std::filesystem::path& path);
-  // Replaces the file's content: who holds the lock, for people only.
+  // Replaces the file's content: who holds the lock. A hint, never proof.
   Status Describe(std::string_view text);
   // False when `path` names another file than the one that is locked, or none: it proves nothing.
   bool IsAt(const std::filesystem::path& path) const;

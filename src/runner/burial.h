@@ -19,7 +19,9 @@ namespace vm0::runner {
 
 // Ends a run whose supervisor is dead: kills what it left, ships what its spool holds and the
 // server has not, completes the run as failed, forgets the spool. Tries for ever where the server
-// does not answer. The caller holds the run's lock meanwhile. One run each.
+// does not answer. Where the server does not know its token (an older copy of the database), has it
+// adopt the attempt first. The caller holds the run's lock meanwhile. One run each, owned by its
+// Care; loop thread only.
 class Burial {
  public:
   // What is known of the run before.

@@ -29,8 +29,8 @@ class Neighbours {
 };
 
 // One run on this machine, from its claim, or from when it was found, until nothing of it is left
-// to do: launches its supervisor, watches it, and when it is gone launches again, buries, or tidies
-// up. Loop thread only.
+// to do: launches or adopts its supervisor, watches it, and when it is gone launches again, buries,
+// or tidies up. Ships nothing itself (Burial). Owned by the runner, one per run. Loop thread only.
 class Care {
  public:
   Care(Context& context, Neighbours& neighbours, std::string run_id);

@@ -19,7 +19,8 @@ namespace vm0::supervisor {
 namespace asio = boost::asio;
 
 // The agent from its start to its end: reads what it prints, counts its timeouts, cancels it, kills
-// its tree. Loop thread only; what it is made of outlives it.
+// its tree, ends one that gave its result and does not exit. Judges nothing (judge.h). Loop thread
+// only; what it is made of outlives it.
 class AgentRun {
  public:
   struct Parts {

@@ -17,7 +17,7 @@ enum class Conclusion {
 
 // Ships what the spool still holds, then completes, for as long as it takes. `message` is for the
 // whole spool, with its hash; where the server holds fewer or other records, or more than we have,
-// the run ends with what is stored, and says so. Of supervisor and burier alike.
+// the run ends with what is stored, and says so. Loop thread only; `shipper` follows no more.
 asio::awaitable<Conclusion> Conclude(Shipper& shipper, Shipper::Parts parts,
                                      client::CompleteMessage message);
 

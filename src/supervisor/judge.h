@@ -38,7 +38,7 @@ struct Facts {
   Result<os::ExitStatus> exit = os::ExitStatus{};  // the error: it could never be executed
 };
 
-// How the run ended: what `complete` says (docs/protocol.md 4 and 6).
+// How the run ended: what `complete` says (docs/protocol.md 4; docs/runs.md).
 struct Judgement {
   std::string status;  // "completed", "failed", "timeout", "cancelled"
   std::optional<std::string> reason;

@@ -16,7 +16,8 @@ namespace vm0::supervisor {
 namespace asio = boost::asio;
 
 // The two ways in which the server speaks to a supervisor: the answers to its heartbeats, and the
-// control stream. Loop thread only; what it is made of outlives it.
+// control stream. Also tells when the server has fewer events than it acknowledged. Decides
+// nothing. Loop thread only; what it is made of outlives it.
 class Pulse {
  public:
   struct Parts {

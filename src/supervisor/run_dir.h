@@ -25,7 +25,8 @@ std::string FormatStoredRun(const StoredRun& run, const json::object& spec);
 // kBadRequest naming the field, or the version when it is not 1.
 Result<StoredRun> ParseStoredRun(std::string_view text);
 
-// runs/<id>/: the files of a run (docs/protocol.md 1), by name.
+// runs/<id>/: the files of a run (docs/protocol.md 1), by name, or through a pinned directory (then
+// run_id() is not the run's). A value; its functions block.
 class RunDir {
  public:
   explicit RunDir(std::filesystem::path path) : path_(std::move(path)) {}

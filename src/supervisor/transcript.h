@@ -15,7 +15,7 @@ namespace vm0::supervisor {
 enum class Stream { kStdout, kStderr };
 
 // What the agent's lines become: masked, classified, recorded; and what they tell about its end.
-// What it is made of outlives it.
+// Writes nothing itself (Journal). Loop thread only; what it is made of outlives it.
 class Transcript {
  public:
   struct Limits {
