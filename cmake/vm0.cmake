@@ -3,7 +3,7 @@
 
 option(VM0_TEST_HOOKS "Compile the fault points and the virtual clock in" OFF)
 option(VM0_FUZZ "Build the fuzz targets (clang)" OFF)
-option(VM0_STATIC_DEPS "Link what has a static archive statically" OFF)
+option(VM0_STATIC_DEPS "Link vm0 statically, libc included (docs/decisions/0023)" OFF)
 set(VM0_SANITIZE "" CACHE STRING "Value of -fsanitize=, empty for none")
 
 add_library(vm0_flags INTERFACE)
@@ -37,7 +37,6 @@ endif()
 if(VM0_STATIC_DEPS)
   set(Boost_USE_STATIC_LIBS ON)
   set(OPENSSL_USE_STATIC_LIBS ON)
-  target_link_options(vm0_flags INTERFACE -static-libstdc++ -static-libgcc)
 endif()
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS url json)

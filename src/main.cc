@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "os/core_dump.h"
+#include "os/name_service.h"
 
 namespace {
 
@@ -35,6 +36,7 @@ constexpr Command kCommands[] = {
 
 int main(int argc, char** argv) {
   vm0::os::ForbidCoreDumps();
+  vm0::os::UseOwnNameService();
   // Writes to a closed pipe or socket fail instead.
   std::signal(SIGPIPE, SIG_IGN);
   vm0::cli::Context context{

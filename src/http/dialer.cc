@@ -9,6 +9,7 @@
 #include <boost/asio/write.hpp>
 
 #include "http/connection.h"
+#include "http/ssl.h"
 
 namespace vm0::http {
 namespace {
@@ -111,9 +112,9 @@ class TlsConnection final : public Connection {
 }  // namespace
 
 struct Dialer::Tls {
-  asio::ssl::context context{asio::ssl::context::tls_client};
+  asio::ssl::context context;
 
-  Tls() {
+  Tls() : context((detail::StartOpenSsl(), asio::ssl::context::tls_client)) {
     ErrorCode ignored;  // without certificates the handshake fails and says so
     context.set_default_verify_paths(ignored);
     context.set_verify_mode(asio::ssl::verify_peer);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "http/ssl.h"
 
 namespace vm0::http {
 namespace {
@@ -157,6 +158,7 @@ Status WebSocketParser::TakeFrames(std::vector<Message>& messages) {
 std::string WebSocketAccept(std::string_view key) {
   const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
+  detail::StartOpenSsl();
   ::SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
   return Base64Encode({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
