@@ -60,6 +60,7 @@ vm0_third_party(sqlite3)
 vm0_third_party(sodium)
 vm0_third_party(seccomp)
 vm0_third_party(yaml-cpp)
+vm0_third_party(z)
 
 # vm0_programs(LIBRARY KIND LINK CONDITION): each *_KIND.cc of a folder is a program of its own.
 function(vm0_programs library kind link condition)

@@ -46,11 +46,11 @@ enum class Leftovers { kKill, kSpare };
 Status TakeBack(const std::string& run_id, const supervisor::RunDir& dir, uid_t uid,
                 Leftovers leftovers, const std::atomic<bool>* stop) {
   if (leftovers == Leftovers::kKill) VM0_TRY(sandbox::KillLeftovers(run_id, uid));
-  const ChownOptions options{
+  const os::ChownOptions options{
       .uid = ::geteuid(), .gid = ::getegid(), .only_from = uid, .stop = stop};
-  VM0_TRY(ChownTree(dir.workspace(), options));
-  VM0_TRY(ChownTree(dir.home(), options));
-  VM0_TRY(RemoveTree(dir.tmp()));
+  VM0_TRY(os::ChownTree(dir.workspace(), options));
+  VM0_TRY(os::ChownTree(dir.home(), options));
+  VM0_TRY(os::RemoveTree(dir.tmp()));
   return os::Remove(dir.uid());
 }
 
@@ -377,7 +377,7 @@ asio::awaitable<void> Care::TidyUp() {
   (void)os::FaultFails("runner.tidy");
   const auto noted = ReadRunUid(dir_);
   if (!context_.stop.stopped()) {
-    std::function<Status()> work = [dir = dir_] { return RemoveTree(dir.tmp()); };
+    std::function<Status()> work = [dir = dir_] { return os::RemoveTree(dir.tmp()); };
     if (noted && ::geteuid() == 0) {
       const auto leftovers =
           context_.uids.Owns(dir_, *noted).value_or(false) ? Leftovers::kKill : Leftovers::kSpare;

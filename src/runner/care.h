@@ -9,10 +9,10 @@
 #include "client/backoff.h"
 #include "client/run_client.h"
 #include "os/file.h"
+#include "os/file_tree.h"
 #include "os/process.h"
 #include "runner/burial.h"
 #include "runner/context.h"
-#include "runner/file_tree.h"
 #include "supervisor/run_dir.h"
 
 namespace vm0::runner {
@@ -23,7 +23,7 @@ class Neighbours {
   virtual ~Neighbours() = default;
   virtual client::RunnerClient& server() = 0;
   // Whether another run works on that folder in place.
-  virtual bool IsShared(FileId folder, const std::string& except_run_id) const = 0;
+  virtual bool IsShared(os::FileId folder, const std::string& except_run_id) const = 0;
   // A run does not hold its place any more.
   virtual void PlaceFreed() = 0;
 };
@@ -51,7 +51,7 @@ class Care {
   // is about to, or we don't know yet.
   bool holds_place() const { return holds_place_; }
   // The folder that it works on in place, once known.
-  const std::optional<FileId>& shared_folder() const { return shared_folder_; }
+  const std::optional<os::FileId>& shared_folder() const { return shared_folder_; }
 
  private:
   using Known = std::optional<client::UnfinishedRun>;
@@ -91,7 +91,7 @@ class Care {
   const supervisor::RunDir dir_;
   std::optional<client::ClaimAnswer> claim_;  // not acted on yet
   std::optional<os::FileLock> lock_;
-  std::optional<FileId> shared_folder_;
+  std::optional<os::FileId> shared_folder_;
   std::optional<uid_t> run_uid_;
   bool has_live_supervisor_ = false;
   bool holds_place_ = true;

@@ -39,10 +39,10 @@ struct Pair {
 
 class TreeCopy {
  public:
-  TreeCopy(const CopyOptions& options, FileId copy) : options_(options), copy_(copy) {}
+  TreeCopy(const CopyOptions& options, os::FileId copy) : options_(options), copy_(copy) {}
 
   Status CopyDirectory(const Pair& pair) {
-    VM0_ASSIGN(const auto names, ListNames(pair.from.get(), pair.path.string()));
+    VM0_ASSIGN(const auto names, os::ListNames(pair.from.get(), pair.path.string()));
     for (const std::string& name : names) {
       if (options_.stop != nullptr && *options_.stop) {
         return Fail(Code::kUnavailable, "the runner is stopping");
@@ -77,17 +77,17 @@ class TreeCopy {
   }
 
   Status CopySubdirectory(const Pair& pair, const std::string& name, const struct stat& entry) {
-    const FileId id{entry.st_dev, entry.st_ino};
+    const os::FileId id{entry.st_dev, entry.st_ino};
     if (id == options_.left_out || id == copy_) return {};
     Pair inner{.from = {}, .to = {}, .path = pair.path / name, .depth = pair.depth + 1};
     if (inner.depth > kMaxDepth) {
       return Fail(Code::kIo, "copy " + inner.path.string() + ": nested too deep");
     }
-    VM0_ASSIGN(inner.from, OpenDirectory(pair.from.get(), name, inner.path.string()));
+    VM0_ASSIGN(inner.from, os::OpenDirectory(pair.from.get(), name, inner.path.string()));
     if (::mkdirat(pair.to.get(), name.c_str(), 0700) != 0) {
       return Fail(At("make the copy of", inner.path));
     }
-    VM0_ASSIGN(inner.to, OpenDirectory(pair.to.get(), name, inner.path.string()));
+    VM0_ASSIGN(inner.to, os::OpenDirectory(pair.to.get(), name, inner.path.string()));
     VM0_TRY(CopyDirectory(inner));
     return Finish(inner.to.get(), entry, inner.path);
   }
@@ -169,7 +169,7 @@ class TreeCopy {
   }
 
   const CopyOptions& options_;
-  const FileId copy_;
+  const os::FileId copy_;
   std::int64_t bytes_ = 0;
   std::int64_t entries_ = 0;
 };
@@ -185,8 +185,8 @@ Status CopyTree(const std::filesystem::path& from, const std::filesystem::path& 
   struct stat source {};
   if (::fstat(top.from.get(), &source) != 0) return Fail(At("look at", from));
   if (::mkdir(to.c_str(), 0700) != 0) return Fail(At("make", to));
-  VM0_ASSIGN(top.to, OpenDirectory(AT_FDCWD, to.string(), to.string()));
-  VM0_ASSIGN(const FileId copy, FindFileId(to));
+  VM0_ASSIGN(top.to, os::OpenDirectory(AT_FDCWD, to.string(), to.string()));
+  VM0_ASSIGN(const os::FileId copy, os::FindFileId(to));
   VM0_TRY(TreeCopy(options, copy).CopyDirectory(top));
   source.st_mode |= 0700;  // a workspace is for working
   return TreeCopy::Finish(top.to.get(), source, from);

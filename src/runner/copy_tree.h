@@ -7,14 +7,14 @@
 #include <optional>
 
 #include "base/result.h"
-#include "runner/file_tree.h"
+#include "os/file_tree.h"
 
 namespace vm0::runner {
 
 struct CopyOptions {
   // This directory is left out where it is met: our data directory may lie in a user's folder. (The
   // copy itself is left out anyway.)
-  std::optional<FileId> left_out = std::nullopt;
+  std::optional<os::FileId> left_out = std::nullopt;
   const std::atomic<bool>* stop = nullptr;  // set: the copy ends early with kUnavailable
   // Of what is copied: bytes of disk, files and folders. Beyond, it ends with kBadRequest.
   std::optional<std::int64_t> limit_bytes = std::nullopt;

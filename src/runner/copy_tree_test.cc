@@ -29,8 +29,8 @@ struct CopyTreeTest : testing::Test {
     return found;
   }
   static std::vector<std::string> Names(const std::filesystem::path& path) {
-    const auto fd = OpenDirectory(AT_FDCWD, path.string(), path.string());
-    return ListNames(fd->get(), path.string()).value_or(std::vector<std::string>{});
+    const auto fd = os::OpenDirectory(AT_FDCWD, path.string(), path.string());
+    return os::ListNames(fd->get(), path.string()).value_or(std::vector<std::string>{});
   }
 
   TestDirectory directory;
@@ -107,7 +107,7 @@ TEST_F(CopyTreeTest, LeavesOutTheDirectoryThatHoldsTheCopy) {
   WriteText(from / "state" / "admin.token", "secret");
   WriteText(from / "file", "x");
   CopyOptions options;
-  options.left_out = *FindFileId(from / "state");
+  options.left_out = *os::FindFileId(from / "state");
   const auto copied = CopyTree(from, from / "state" / "runs" / "copy", options);
   ASSERT_TRUE(copied) << copied.error().message;
   EXPECT_THAT(Names(from / "state" / "runs" / "copy"), UnorderedElementsAre("file"));

@@ -5,7 +5,7 @@
 
 #include "os/disk.h"
 #include "os/file.h"
-#include "runner/file_tree.h"
+#include "os/file_tree.h"
 #include "runner/run_files.h"
 #include "supervisor/disk_count.h"
 
@@ -26,7 +26,7 @@ std::int64_t CountBytes(const supervisor::RunDir& dir) {
 }
 
 Status Remove(const supervisor::RunDir& dir) {
-  for (const auto& path : {dir.workspace(), dir.home()}) VM0_TRY(RemoveTree(path));
+  for (const auto& path : {dir.workspace(), dir.home()}) VM0_TRY(os::RemoveTree(path));
   for (const auto& path : {dir.log(), dir.elapsed(), dir.token()}) VM0_TRY(os::Remove(path));
   return os::SyncDirectory(dir.path());
 }

@@ -70,8 +70,8 @@ Status MakeWorkspace(const Preparation& preparation) {
     case Workspace::Mode::kCopy: {
       CopyOptions options{.stop = preparation.stop};
       BoundCopy(preparation.spec, options);
-      VM0_ASSIGN(options.left_out, FindFileId(preparation.data_dir));
-      if (FindFileId(workspace.path) == *options.left_out) {
+      VM0_ASSIGN(options.left_out, os::FindFileId(preparation.data_dir));
+      if (os::FindFileId(workspace.path) == *options.left_out) {
         return Fail(Code::kBadRequest, workspace.path + " is vm0's own data directory");
       }
       return CopyTree(workspace.path, own, options);
@@ -87,10 +87,10 @@ Status MakeWorkspace(const Preparation& preparation) {
 Status GiveToRun(const Preparation& preparation) {
   if (!preparation.run_uid) return {};
   const uid_t uid = *preparation.run_uid;
-  const ChownOptions options{.uid = uid, .gid = uid, .stop = preparation.stop};
-  VM0_TRY(ChownTree(preparation.dir.workspace(), options));
-  VM0_TRY(ChownTree(preparation.dir.home(), options));
-  return ChownTree(preparation.dir.tmp(), options);
+  const os::ChownOptions options{.uid = uid, .gid = uid, .stop = preparation.stop};
+  VM0_TRY(os::ChownTree(preparation.dir.workspace(), options));
+  VM0_TRY(os::ChownTree(preparation.dir.home(), options));
+  return os::ChownTree(preparation.dir.tmp(), options);
 }
 
 // A reason that people read: what went wrong with what of theirs.
@@ -101,14 +101,14 @@ Error Explain(Error error, std::string_view what) {
 
 // Whether that process has that very file open.
 bool HasOpen(pid_t pid, const std::filesystem::path& path) {
-  const auto wanted = FindFileId(path);
+  const auto wanted = os::FindFileId(path);
   const auto where = "/proc/" + std::to_string(pid) + "/fd";
-  const auto directory = OpenDirectory(AT_FDCWD, where, where);
+  const auto directory = os::OpenDirectory(AT_FDCWD, where, where);
   if (!wanted || !directory) return false;
-  const auto names = ListNames(directory->get(), where);
+  const auto names = os::ListNames(directory->get(), where);
   if (!names) return false;
   for (const std::string& name : *names) {
-    if (FindFileId(where + "/" + name) == *wanted) return true;
+    if (os::FindFileId(where + "/" + name) == *wanted) return true;
   }
   return false;
 }
@@ -128,7 +128,7 @@ Status PrepareRun(const Preparation& preparation) {
   const auto& dir = preparation.dir;
   for (const auto& path : {dir.spec(), dir.token(), dir.spool(), dir.elapsed(), dir.workspace(),
                            dir.home(), dir.tmp()}) {
-    VM0_TRY(RemoveTree(path));
+    VM0_TRY(os::RemoveTree(path));
   }
   if (preparation.run_uid) {
     const std::string uid = std::to_string(*preparation.run_uid) + "\n";
@@ -192,13 +192,13 @@ std::string LastLine(const std::filesystem::path& log) {
   return ReplaceInvalidUtf8(line.substr(0, kMaxSaid));
 }
 
-std::optional<FileId> SharedFolderOf(const agent::RunSpec& spec) {
+std::optional<os::FileId> SharedFolderOf(const agent::RunSpec& spec) {
   if (spec.workspace.mode != Workspace::Mode::kReadWrite) return std::nullopt;
-  const auto id = FindFileId(spec.workspace.path);
+  const auto id = os::FindFileId(spec.workspace.path);
   return id ? std::optional(*id) : std::nullopt;
 }
 
-std::optional<FileId> FindSharedFolder(const supervisor::RunDir& dir) {
+std::optional<os::FileId> FindSharedFolder(const supervisor::RunDir& dir) {
   const auto run = dir.ReadSpec();
   return run ? SharedFolderOf(run->spec) : std::nullopt;
 }

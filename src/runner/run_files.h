@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "client/run_client.h"
 #include "os/file.h"
-#include "runner/file_tree.h"
+#include "os/file_tree.h"
 #include "supervisor/run_dir.h"
 
 namespace vm0::runner {
@@ -49,9 +49,9 @@ bool IsFromFormerBoot(const supervisor::RunDir& dir);
 // The last line of a supervisor's log, shortened for a message; empty when there is none.
 std::string LastLine(const std::filesystem::path& log);
 // The folder that a run of which spec.json is there works on in place (:rw).
-std::optional<FileId> FindSharedFolder(const supervisor::RunDir& dir);
+std::optional<os::FileId> FindSharedFolder(const supervisor::RunDir& dir);
 // The same from its spec; nullopt for other modes and when there is no such folder.
-std::optional<FileId> SharedFolderOf(const agent::RunSpec& spec);
+std::optional<os::FileId> SharedFolderOf(const agent::RunSpec& spec);
 // Lets go of a lock at once, even when another thread has just forked.
 void Unlock(std::optional<os::FileLock>& lock);
 // The process that holds the run's lock, as far as its file says and that process has it open;

@@ -57,7 +57,7 @@ class Runner::Impl final : public Neighbours, public std::enable_shared_from_thi
         ask_client_(ask_http_, context.options.token, context.options.machine) {}
 
   client::RunnerClient& server() override { return ask_client_; }
-  bool IsShared(FileId folder, const std::string& except_run_id) const override;
+  bool IsShared(os::FileId folder, const std::string& except_run_id) const override;
   void PlaceFreed() override { cares_changed_.Wake(); }
 
   // Cares for all runs of this machine that have not ended or are not tidied up, where nobody does.
@@ -91,7 +91,7 @@ class Runner::Impl final : public Neighbours, public std::enable_shared_from_thi
   os::Wakeup cares_changed_;  // one has ended, or holds no place any more
 };
 
-bool Runner::Impl::IsShared(FileId folder, const std::string& except_run_id) const {
+bool Runner::Impl::IsShared(os::FileId folder, const std::string& except_run_id) const {
   for (const auto& [id, care] : cares_) {
     if (id != except_run_id && care->shared_folder() == folder) return true;
   }

@@ -55,8 +55,8 @@ TEST_F(RunnerUids, TakeBackWhatTheLastRunnerHadNoTimeFor) {
   const supervisor::RunDir left = dir(kRun);
   ASSERT_TRUE(os::MakeDirs(left.workspace() / "deep"));
   ASSERT_TRUE(os::MakeDirs(left.home()));
-  const ChownOptions options{.uid = 76150, .gid = 76150};
-  ASSERT_TRUE(ChownTree(left.workspace(), options));
+  const os::ChownOptions options{.uid = 76150, .gid = 76150};
+  ASSERT_TRUE(os::ChownTree(left.workspace(), options));
   WriteText(left.uid(), "76150\n");
   StartRunner();
   Until([&] { return !std::filesystem::exists(left.uid()); });

@@ -14,25 +14,17 @@
 
 #include "os/clock.h"
 #include "os/fd.h"
+#include "os/test_directory.h"
 #include "runner/runner.h"
 #include "runner/test_server.h"
 #include "supervisor/run_dir.h"
 
 namespace vm0::runner {
 
-// A directory of a test, removed with it.
-class TestDirectory {
- public:
-  TestDirectory();
-  ~TestDirectory();
-  const std::filesystem::path& path() const { return path_; }
+using os::ReadText;
+using os::TestDirectory;
+using os::WriteText;
 
- private:
-  std::filesystem::path path_;
-};
-
-void WriteText(const std::filesystem::path& path, std::string_view text);
-std::string ReadText(const std::filesystem::path& path);
 // Records `first` to `last` of a run, as its supervisor would have written them.
 std::string MakeRecords(std::int64_t first, std::int64_t last);
 std::string SpoolOf(std::int64_t last);

@@ -17,7 +17,6 @@
 #include "event/record.h"
 #include "os/file.h"
 #include "os/process.h"
-#include "runner/file_tree.h"
 
 namespace vm0::runner {
 namespace {
@@ -32,22 +31,6 @@ void TellTerminated(int) {
 }
 
 }  // namespace
-
-TestDirectory::TestDirectory() {
-  std::string name = (std::filesystem::temp_directory_path() / "vm0-runner-XXXXXX").string();
-  path_ = ::mkdtemp(name.data());
-}
-
-TestDirectory::~TestDirectory() { (void)RemoveTree(path_); }
-
-void WriteText(const std::filesystem::path& path, std::string_view text) {
-  const auto written = os::WriteFileAtomic(path, text);
-  ASSERT_TRUE(written) << written.error().message;
-}
-
-std::string ReadText(const std::filesystem::path& path) {
-  return os::ReadFile(path).value_or("(no " + path.string() + ")");
-}
 
 std::string MakeRecords(std::int64_t first, std::int64_t last) {
   std::string records;

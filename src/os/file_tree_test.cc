@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runner/file_tree.h"
+#include "os/file_tree.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "os/file.h"
-#include "runner/test_world.h"
+#include "os/test_directory.h"
 
-namespace vm0::runner {
+namespace vm0::os {
 namespace {
 
 uid_t OwnerOf(const std::filesystem::path& path) {
@@ -21,7 +21,7 @@ uid_t OwnerOf(const std::filesystem::path& path) {
 TEST(RemoveTree, RemovesClosedDirectoriesAndLeavesWhatLinksLeadTo) {
   const TestDirectory directory;
   const auto root = directory.path() / "root";
-  ASSERT_TRUE(os::MakeDirs(root / "closed" / "inner"));
+  ASSERT_TRUE(MakeDirs(root / "closed" / "inner"));
   WriteText(root / "closed" / "inner" / "file", "x");
   WriteText(directory.path() / "kept", "x");
   std::filesystem::create_symlink("../kept", root / "link");
@@ -37,13 +37,13 @@ TEST(RemoveTree, RemovesClosedDirectoriesAndLeavesWhatLinksLeadTo) {
 TEST(RemoveTree, TakesOneDescriptorWhateverTheDepth) {
   const TestDirectory directory;
   const auto root = directory.path() / "root";
-  ASSERT_TRUE(os::MakeDirs(root));
+  ASSERT_TRUE(MakeDirs(root));
   // Deeper than any path can name.
-  os::Fd at(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd at(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const std::string name(100, 'd');
   for (int level = 0; level < 3000; ++level) {
     ASSERT_EQ(::mkdirat(at.get(), name.c_str(), 0700), 0);
-    at = os::Fd(::openat(at.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    at = Fd(::openat(at.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   }
   at.Close();
   const auto removed = RemoveTree(root);
@@ -63,7 +63,7 @@ TEST(ChownTree, GivesLinksThemselvesAndNotWhatTheyLeadTo) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root may";
   const TestDirectory directory;
   const auto root = directory.path() / "root";
-  ASSERT_TRUE(os::MakeDirs(root / "folder"));
+  ASSERT_TRUE(MakeDirs(root / "folder"));
   WriteText(root / "folder" / "file", "x");
   WriteText(directory.path() / "outside", "x");
   std::filesystem::create_symlink("../outside", root / "link");
@@ -81,7 +81,7 @@ TEST(ChownTree, TakesBackOnlyWhatBelongsToTheRun) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root may";
   const TestDirectory directory;
   const auto root = directory.path() / "root";
-  ASSERT_TRUE(os::MakeDirs(root));
+  ASSERT_TRUE(MakeDirs(root));
   WriteText(root / "agent", "x");
   WriteText(root / "other", "x");
   ASSERT_EQ(::lchown((root / "agent").c_str(), 76150, 76150), 0);
@@ -94,4 +94,4 @@ TEST(ChownTree, TakesBackOnlyWhatBelongsToTheRun) {
 }
 
 }  // namespace
-}  // namespace vm0::runner
+}  // namespace vm0::os

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runner/file_tree.h"
+#include "os/file_tree.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 #include "os/disk.h"
 
-namespace vm0::runner {
+namespace vm0::os {
 namespace {
 
 // What a walk does, in the tree's own order: a directory is entered, then left once all in it is
@@ -31,7 +31,7 @@ class Walk {
   Walk(const std::filesystem::path& root, const Visitor& visitor)
       : root_(root), visitor_(visitor) {}
 
-  Status Run(os::Fd top) {
+  Status Run(Fd top) {
     VM0_TRY(Descend(std::move(top), ""));
     while (!frames_.empty()) {
       auto& names = frames_.back().names;
@@ -62,19 +62,19 @@ class Walk {
     if (visitor_.enter) {
       VM0_TRY(Prepare(name));
     }
-    VM0_ASSIGN(os::Fd child, OpenDirectory(directory_.get(), name, Where(name)));
+    VM0_ASSIGN(Fd child, OpenDirectory(directory_.get(), name, Where(name)));
     return Descend(std::move(child), name);
   }
 
   // O_PATH: opening it for reading may need what `enter` is about to change.
   Status Prepare(const std::string& name) {
-    const os::Fd path(
+    const Fd path(
         ::openat(directory_.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC));
     if (!path.is_open()) return Fail(SystemError("open", Where(name)));
     return visitor_.enter(path.get());
   }
 
-  Status Descend(os::Fd child, std::string name) {
+  Status Descend(Fd child, std::string name) {
     VM0_ASSIGN(auto names, ListNames(child.get(), Where(name)));
     frames_.push_back({std::move(name), std::move(names)});
     directory_ = std::move(child);
@@ -85,7 +85,7 @@ class Walk {
     const std::string name = std::move(frames_.back().name);
     frames_.pop_back();
     if (frames_.empty()) return {};
-    os::Fd parent(::openat(directory_.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    Fd parent(::openat(directory_.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!parent.is_open()) return Fail(SystemError("go up from", Where(name)));
     directory_ = std::move(parent);
     struct stat entry {};
@@ -99,7 +99,7 @@ class Walk {
 
   const std::filesystem::path& root_;
   const Visitor& visitor_;
-  os::Fd directory_;
+  Fd directory_;
   std::vector<Frame> frames_;
 };
 
@@ -127,7 +127,7 @@ Status RemoveEntry(int directory, const std::string& name, const struct stat& en
 Status ChownEntry(int directory, const std::string& name, const struct stat& entry,
                   const ChownOptions& options) {
   if (options.stop != nullptr && *options.stop) {
-    return Fail(Code::kUnavailable, "the runner is stopping");
+    return Fail(Code::kUnavailable, "the program is stopping");
   }
   if (options.only_from && entry.st_uid != *options.only_from) return {};
   if (::fchownat(directory, name.c_str(), options.uid, options.gid, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -146,7 +146,7 @@ Result<FileId> FindFileId(const std::filesystem::path& path) {
 
 Result<std::vector<std::string>> ListNames(int directory, const std::string& where) {
   // A description of its own: reading moves a position.
-  os::Fd own(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd own(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!own.is_open()) return Fail(SystemError("read", where));
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(own.get()), &::closedir);
   if (!stream) return Fail(SystemError("read", where));
@@ -163,8 +163,8 @@ Result<std::vector<std::string>> ListNames(int directory, const std::string& whe
   return names;
 }
 
-Result<os::Fd> OpenDirectory(int parent, const std::string& name, const std::string& where) {
-  os::Fd fd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+Result<Fd> OpenDirectory(int parent, const std::string& name, const std::string& where) {
+  Fd fd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.is_open()) return Fail(SystemError("open", where));
   return fd;
 }
@@ -177,10 +177,10 @@ Status RemoveTree(const std::filesystem::path& path) {
     if (::chmod(path.c_str(), 0700) != 0) {
       return Fail(SystemError("change the mode of", path.string()));
     }
-    VM0_ASSIGN(os::Fd top, OpenDirectory(AT_FDCWD, path.string(), path.string()));
+    VM0_ASSIGN(Fd top, OpenDirectory(AT_FDCWD, path.string(), path.string()));
     VM0_TRY(Walk(path, remove).Run(std::move(top)));
   }
-  return os::Remove(path);
+  return Remove(path);
 }
 
 Status ChownTree(const std::filesystem::path& path, const ChownOptions& options) {
@@ -191,10 +191,10 @@ Status ChownTree(const std::filesystem::path& path, const ChownOptions& options)
         .leave = [&options](int directory, const std::string& name, const struct stat& found) {
           return ChownEntry(directory, name, found, options);
         }};
-    VM0_ASSIGN(os::Fd top, OpenDirectory(AT_FDCWD, path.string(), path.string()));
+    VM0_ASSIGN(Fd top, OpenDirectory(AT_FDCWD, path.string(), path.string()));
     VM0_TRY(Walk(path, give).Run(std::move(top)));
   }
   return ChownEntry(AT_FDCWD, path.string(), *entry, options);
 }
 
-}  // namespace vm0::runner
+}  // namespace vm0::os

@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "os/fd.h"
 
-namespace vm0::runner {
+namespace vm0::os {
 
 // Which file it is, whatever it is called.
 struct FileId {
@@ -26,7 +26,7 @@ Result<FileId> FindFileId(const std::filesystem::path& path);
 // The names in an open directory but for "." and "..", in no order. `where` is for messages.
 Result<std::vector<std::string>> ListNames(int directory, const std::string& where);
 // A directory, never through a symbolic link.
-Result<os::Fd> OpenDirectory(int parent, const std::string& name, const std::string& where);
+Result<Fd> OpenDirectory(int parent, const std::string& name, const std::string& where);
 
 // Removes a file or a whole tree, read-only directories of ours included; absent is fine. Never
 // follows symbolic links; depth is unlimited.
@@ -43,4 +43,4 @@ struct ChownOptions {
 };
 Status ChownTree(const std::filesystem::path& path, const ChownOptions& options);
 
-}  // namespace vm0::runner
+}  // namespace vm0::os
