@@ -9,10 +9,12 @@ import tempfile
 
 import pytest
 
+import cloud as cloud_module
 import mock_llm
 import power_loss
 import vm0 as vm0_module
 import waits
+from e2b.server import Template
 
 HANG_GUARD_SECONDS = 120
 AGENT_FOLDERS = {"claude-latest": "2.1.330", "claude-2.0.45": "2.0.45"}
@@ -115,6 +117,34 @@ def http(vm0, server):
 @pytest.fixture
 def tcp(vm0, server):
     return vm0.tcp
+
+
+@pytest.fixture
+def cloud(vm0):
+    """E2B as it is in tests, for a server that the test starts: see Cloud in cloud.py."""
+    made = cloud_module.Cloud(vm0)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def full_cloud(vm0):
+    """The same for an account that may have one sandbox."""
+    made = cloud_module.Cloud(vm0, most_sandboxes=1)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cloud_with_claude(cloud, claude):
+    """One that serves, whose template has a real Claude Code."""
+    folder = os.path.dirname(os.path.dirname(os.path.dirname(claude.path)))
+    node = os.path.dirname(os.path.realpath(shutil.which("node")))
+    cloud.e2b.templates["base"] = Template(
+        binds=[(folder, folder), (os.path.dirname(node), os.path.dirname(node))],
+        path=f"{os.path.dirname(claude.path)}:{node}:/usr/local/bin:/usr/bin:/bin")
+    cloud.serve()
+    return cloud
 
 
 def install_agent(folder):

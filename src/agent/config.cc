@@ -266,7 +266,7 @@ Status ParseDefinition(const json::object& agent, Config& config) {
   VM0_TRY(PlainTextOf(agent, "description"));
   VM0_ASSIGN(std::string directory, ReferenceTextOf(agent, "working_dir"));
   VM0_ASSIGN(config.working_dir, AbsolutePath(std::move(directory), "working_dir"));
-  VM0_TRY(ReferenceTextOf(agent, "image"));
+  VM0_ASSIGN(config.image, ReferenceTextOf(agent, "image"));
   VM0_TRY(ParseProvider(agent, config));
   VM0_TRY(ParseProgram(agent, config));
   VM0_TRY(ParseEnvironment(agent, config));

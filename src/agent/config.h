@@ -52,6 +52,7 @@ struct Config {
   std::string working_dir;
   std::map<std::string, std::string> environment;
   std::string sandbox;  // empty: the server's default
+  std::string image;    // of sandbox e2b: the template; empty: the server's default
   std::string network;
   std::vector<std::string> allow;
   Limits limits;
@@ -60,7 +61,7 @@ struct Config {
 
 // Checks a config as stored or sent: `agent:` and `agents: {name: …}` forms, unknown keys refused
 // by name, the reference's texts where it has them. kBadRequest otherwise. Keys of the reference
-// that vm0 does not use (description, image, volumes) are taken and kept.
+// that vm0 does not use (description, volumes) are taken and kept.
 Result<Config> ParseConfig(const json::value& config);
 
 // "4GiB", "512MiB", "10GB", "1024": bytes. kBadRequest naming `field` otherwise.

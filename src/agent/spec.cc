@@ -156,6 +156,7 @@ json::object ToJson(const RunSpec& spec) {
           {"workspace", std::move(workspace)},
           {"workingDir", spec.working_dir},
           {"sandbox", spec.sandbox},
+          {"image", spec.image},
           {"network", spec.network},
           {"allow", StringsJson(spec.allow)},
           {"deny", StringsJson(spec.deny)},
@@ -178,6 +179,7 @@ Result<RunSpec> ParseRunSpec(const json::object& object) {
   VM0_TRY(TakeWorkspace(spec, object));
   VM0_TRY(Take(spec.working_dir, object, "workingDir"));
   VM0_TRY(Take(spec.sandbox, object, "sandbox"));
+  VM0_TRY(Take(spec.image, object, "image"));
   VM0_TRY(Take(spec.network, object, "network"));
   VM0_TRY(Take(spec.allow, object, "allow"));
   VM0_TRY(Take(spec.deny, object, "deny"));

@@ -11,6 +11,9 @@
 
 namespace vm0::agent {
 
+// The sandbox that is a machine elsewhere, rented for the run (docs/e2b.md).
+inline constexpr std::string_view kCloudSandbox = "e2b";
+
 // Where the agent works.
 struct Workspace {
   enum class Mode { kFresh, kCopy, kReadOnly, kReadWrite };
@@ -32,7 +35,8 @@ struct RunSpec {
   std::map<std::string, std::string> environment;  // not the secrets
   Workspace workspace;
   std::string working_dir;  // inside; empty: the workspace
-  std::string sandbox;      // "bubblewrap", "none"
+  std::string sandbox;      // "bubblewrap", "none", "e2b"
+  std::string image;        // e2b: the template; empty: the runner's default
   std::string network;      // "none", "allowlist", "full"
   // Rules of the allow-list (egress/rules.h), complete: the server's, the config's or the
   // request's, groups spelled out. `deny` is the server's and wins.

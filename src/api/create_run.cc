@@ -12,7 +12,7 @@ namespace vm0::api {
 namespace {
 
 constexpr std::array<std::string_view, 4> kKnownSandboxes = {"bubblewrap", "gvisor", "container",
-                                                             "e2b"};
+                                                             agent::kCloudSandbox};
 
 std::unexpected<Error> NeedsHostScope(std::string_view what) {
   return Fail(Code::kForbidden,
@@ -46,6 +46,9 @@ Result<ChosenSandbox> ChooseSandbox(const RunRequest& request, const agent::Conf
                      " is not available on this server: say --sandbox none "
                      "(\"sandbox\":\"none\") to run without isolation");
 }
+
+// Its machine is not this one, and we hold it to nothing there.
+bool IsElsewhere(const std::string& sandbox) { return sandbox == agent::kCloudSandbox; }
 
 // Whether this caller may run without a sandbox here.
 Status CheckUnsandboxed(const RunRequest& request, const RunPolicy& policy) {
@@ -87,20 +90,32 @@ Status ChooseNetwork(const RunRequest& request, const agent::Config& config,
   return {};
 }
 
-// Without a sandbox.
-Result<std::string> ChooseHostNetwork(const RunRequest& request, const agent::Config& config) {
+// Where we have no hand on the network.
+Result<std::string> ChooseOpenNetwork(const RunRequest& request, const agent::Config& config,
+                                      const std::string& sandbox) {
   const std::string network = request.network.value_or(config.network);
   if (!network.empty() && network != "full")
-    return Unavailable("network " + network +
-                       " can't be enforced with sandbox none: say --network full "
-                       "(\"network\":\"full\")");
+    return Unavailable("network " + network + " can't be enforced with sandbox " + sandbox +
+                       ": say --network full (\"network\":\"full\")");
   // With the network said to be full, the config's list has been overruled.
   if (request.allow.value_or(network.empty() ? config.allow : std::vector<std::string>()).size() >
       0)
-    return Unavailable(
-        "allow can't be enforced with sandbox none: leave it out, or say --network full "
-        "(\"network\":\"full\")");
+    return Unavailable("allow can't be enforced with sandbox " + sandbox +
+                       ": leave it out, or say --network full (\"network\":\"full\")");
   return std::string("full");
+}
+
+// What only the host has can't be had in a sandbox elsewhere.
+Status CheckElsewhere(const RunRequest& request) {
+  if (request.binary)
+    return Fail(Code::kBadRequest, "binary has no meaning with sandbox " +
+                                       std::string(agent::kCloudSandbox) +
+                                       ": the agent's program is looked for inside of it");
+  if (!request.workspace || request.workspace->mode == agent::Workspace::Mode::kCopy) return {};
+  return Fail(Code::kBadRequest,
+              "workspace.mode must be copy with sandbox " + std::string(agent::kCloudSandbox) +
+                  ": it is copied to the sandbox, and what the agent makes of it is copied back to "
+                  "the run's own directory");
 }
 
 // What is not public is the host's own network.
@@ -115,9 +130,10 @@ Status CheckAllowed(const std::vector<std::string>& allow) {
 }
 
 Status CheckHostScope(const RunRequest& request, const agent::Config& config,
-                      const RunPolicy& policy) {
+                      const RunPolicy& policy, const agent::RunSpec& spec) {
   if (policy.host_scope) return {};
   if (request.workspace) return NeedsHostScope("workspace.path");
+  if (IsElsewhere(spec.sandbox)) return {};
   if (request.binary) return NeedsHostScope("binary");
   if (!config.binary.empty()) return NeedsHostScope("The config's binary");
   if (request.network.value_or(config.network) == "full") return NeedsHostScope("network full");
@@ -216,10 +232,14 @@ agent::RunSpec MakeSpec(const RunRequest& request, const agent::Config& config,
 Status CheckSupervised(const RunRequest& request, const agent::Config& config,
                        const agent::Adapter& adapter, const RunPolicy& policy,
                        const agent::Enforceable& can, agent::RunSpec& spec) {
-  VM0_TRY(CheckHostScope(request, config, policy));
+  VM0_TRY(CheckHostScope(request, config, policy, spec));
   if (spec.sandbox == kNoSandbox) {
     VM0_TRY(CheckUnsandboxed(request, policy));
-    VM0_ASSIGN(spec.network, ChooseHostNetwork(request, config));
+    VM0_ASSIGN(spec.network, ChooseOpenNetwork(request, config, spec.sandbox));
+  } else if (IsElsewhere(spec.sandbox)) {
+    VM0_TRY(CheckElsewhere(request));
+    VM0_ASSIGN(spec.network, ChooseOpenNetwork(request, config, spec.sandbox));
+    spec.image = config.image;
   } else {
     VM0_TRY(ChooseNetwork(request, config, adapter, policy, spec));
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/liveness.h"
 
+#include <utility>
+
 #include "api/object_writer.h"
 
 namespace vm0::api {
@@ -12,6 +14,8 @@ void Liveness::Heard(RunId run) {
 }
 
 void Liveness::WaitsForDisk(RunId run, Seconds waited) { signs_[run].waited = waited; }
+
+void Liveness::Prepares(RunId run, std::string what) { signs_[run].preparing = std::move(what); }
 
 void Liveness::IsBehind(RunId run, std::int64_t events) { signs_[run].behind = events; }
 
@@ -27,8 +31,14 @@ Supervisors Liveness::Count() const {
 
 std::optional<std::string> Liveness::Describe(const store::Run& run,
                                               std::optional<WallTime> last_event_at) const {
-  if (run.status != store::RunStatus::kRunning || !run.started) return std::nullopt;
+  if (run.status != store::RunStatus::kRunning) return std::nullopt;
   ObjectWriter body;
+  if (!run.started) {
+    const auto sign = signs_.find(run.id);
+    if (sign == signs_.end() || sign->second.preparing.empty()) return std::nullopt;
+    body.Text("preparing", sign->second.preparing).Time("lastHeardAt", sign->second.heard_at);
+    return body.Take();
+  }
   if (!run.external) {
     const auto sign = signs_.find(run.id);
     const bool known = sign != signs_.end();

@@ -26,13 +26,16 @@ class Liveness {
   void Heard(RunId run);
   // A heartbeat: for how long the disk of its spool has been full; zero when it is not.
   void WaitsForDisk(RunId run, Seconds waited);
+  // The same, before its agent has started: what it waits for; empty for nothing.
+  void Prepares(RunId run, std::string what);
   // The same: how many events of its spool were not stored then.
   void IsBehind(RunId run, std::int64_t events);
   // It has ended.
   void Forget(RunId run) { signs_.erase(run); }
 
   Supervisors Count() const;
-  // The run's `activity` (docs/api.md), JSON; nullopt for a run whose agent does not run.
+  // The run's `activity` (docs/api.md), JSON; nullopt for a run whose agent neither
+  // runs nor is prepared for, as far as we were told.
   // `last_event_at`: of its last event, if it has any.
   std::optional<std::string> Describe(const store::Run& run,
                                       std::optional<WallTime> last_event_at) const;
@@ -43,6 +46,7 @@ class Liveness {
     WallTime heard_at{};
     Seconds waited{};
     std::int64_t behind = 0;
+    std::string preparing;
   };
 
   const os::Clock& clock_;

@@ -65,7 +65,8 @@ std::string FormatLimits(const agent::RunSpec& spec, const UsageView& usage) {
   body.Number("lineBytes", spec.line_limit_bytes).Number("spoolBytes", spec.spool_limit_bytes);
   body.Texts("named", agent::NamesOf(spec.limits));
   auto unenforced = usage.unenforced;
-  if (spec.sandbox == kNoSandbox) unenforced = agent::UnheldDefaults(spec.limits, {});
+  if (spec.sandbox == kNoSandbox || spec.sandbox == agent::kCloudSandbox)
+    unenforced = agent::UnheldDefaults(spec.limits, {});
   if (unenforced) body.Texts("unenforced", *unenforced);
   return body.Take();
 }
@@ -90,6 +91,7 @@ void WriteSpec(ObjectWriter& body, const store::Run& run, const agent::RunSpec& 
   if (run.external) return;
   body.Text("network", spec.network).Texts("allow", spec.allow);
   body.Raw("limits", FormatLimits(spec, usage)).Raw("workspace", FormatWorkspace(spec.workspace));
+  if (!spec.image.empty()) body.Text("image", spec.image);
   if (!spec.binary.empty()) body.Text("binary", spec.binary);
   if (!spec.working_dir.empty()) body.Text("workingDir", spec.working_dir);
 }

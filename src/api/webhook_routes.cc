@@ -13,6 +13,8 @@
 namespace vm0::api {
 namespace {
 
+constexpr std::size_t kMostPreparing = 500;
+
 struct OutsiderBatch {
   WebhookRun target;
   std::vector<std::string> events;
@@ -136,11 +138,15 @@ asio::awaitable<Result<Answer>> PostHeartbeat(Call& call) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   VM0_CO_ASSIGN(const auto spooled, IntWithin(body, "lastSequence", 0, kMost));
   VM0_CO_ASSIGN(const auto waited, IntWithin(body, "waitsForDisk", 0, kMost));
+  VM0_CO_ASSIGN(auto preparing, StringField(body, "preparing"));
+  if (preparing && preparing->size() > kMostPreparing)
+    co_return Fail(Code::kBadRequest, "preparing must be at most 500 bytes");
   VM0_CO_TRY(CheckAlive(target));
   VM0_CO_ASSIGN(const std::int64_t last, call.reader().events.LastSequence(target.run.id));
   if (target.attempt) {
     Liveness& liveness = call.context.liveness;
     liveness.WaitsForDisk(target.run.id, Seconds(waited.value_or(0)));
+    liveness.Prepares(target.run.id, std::move(preparing).value_or(""));
     liveness.IsBehind(target.run.id, std::max<std::int64_t>(spooled.value_or(last) - last, 0));
   }
   ObjectWriter answer;

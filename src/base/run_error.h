@@ -38,6 +38,8 @@ namespace vm0 {
   X(kSupervisorDied, "SUPERVISOR_DIED", "failed", "the supervisor died; {}", "start the run anew") \
   X(kMachineRestarted, "MACHINE_RESTARTED", "failed",                                              \
     "the machine restarted, and the supervisor died with it; {}", "start the run anew")            \
+  X(kSandboxLost, "SANDBOX_LOST", "failed", "the run's sandbox is gone, and all in it; {}",        \
+    "start the run anew")                                                                          \
   X(kDirectoryLost, "DIRECTORY_LOST", "failed",                                                    \
     "the run's directory was moved away or deleted; {}", "start the run anew")                     \
   X(kEndLost, "END_LOST", "failed",                                                                \

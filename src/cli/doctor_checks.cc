@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <fstream>
 #include <string_view>
@@ -17,6 +18,8 @@
 #include "cli/data_dir.h"
 #include "cli/program_output.h"
 #include "cli/server_info.h"
+#include "e2b/control_plane.h"
+#include "os/clock.h"
 #include "os/fd.h"
 #include "os/process.h"
 #include "os/unix_address.h"
@@ -27,6 +30,7 @@
 namespace vm0::cli {
 namespace {
 
+namespace asio = boost::asio;
 namespace fs = std::filesystem;
 using Kind = Finding::Kind;
 using Findings = std::vector<Finding>;
@@ -136,6 +140,38 @@ void CheckSandboxes(Findings& findings) {
     findings.push_back({Kind::kNote, "Nothing here isolates agents: runs need --sandbox none"});
 }
 
+// Asks E2B for our sandboxes, of which there are none under this name.
+asio::awaitable<Status> AskCloud(asio::io_context& loop, os::Clock& clock, e2b::Account account) {
+  e2b::ControlPlane control(loop, clock, account);
+  e2b::Metadata nobody = {{"vm0Machine", "doctor"}};
+  const auto listed = co_await control.List(std::move(nobody));
+  co_return listed ? Status() : Status(Fail(listed.error()));
+}
+
+void CheckCloud(const Environment& environment, Findings& findings) {
+  const auto account = e2b::FindAccount(
+      [&environment](const std::string& name) { return environment.FindNonEmpty(name); });
+  if (!account) {
+    findings.push_back({Kind::kBad, "Sandbox e2b: " + account.error().message});
+    return;
+  }
+  if (!*account) return;  // it is for those who want it
+  asio::io_context loop;
+  const auto clock = os::MakeRealClock(loop);
+  Status answered;
+  auto ask = AskCloud(loop, *clock, **account);
+  asio::co_spawn(loop, std::move(ask), [&](std::exception_ptr, Status status) {
+    answered = std::move(status);
+    loop.stop();
+  });
+  loop.run();
+  const std::string where = (*account)->api.ToString();
+  if (answered)
+    findings.push_back({Kind::kGood, "Sandbox e2b: " + where + " takes the API key"});
+  else
+    findings.push_back({Kind::kNoSandbox, "Sandbox e2b: " + answered.error().message});
+}
+
 void CheckAgent(const agent::Adapter& adapter, const Environment& environment, Findings& findings) {
   const std::string program(adapter.program());
   const std::string label = std::string(adapter.display_name()) + ": ";
@@ -175,6 +211,7 @@ std::vector<Finding> Diagnose(const fs::path& data_dir, const Environment& envir
     CheckServer(data_dir, environment, findings);
   }
   CheckSandboxes(findings);
+  CheckCloud(environment, findings);
   for (const std::string_view name : agent::AdapterNames()) {
     const agent::Adapter& adapter = *agent::FindAdapter(name);
     if (adapter.program().empty()) continue;

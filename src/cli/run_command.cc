@@ -15,6 +15,7 @@
 #include "cli/run_output.h"
 #include "cli/run_request.h"
 #include "cli/run_table.h"
+#include "term/sanitize.h"
 
 namespace vm0::cli {
 namespace {
@@ -22,6 +23,16 @@ namespace {
 using term::Style;
 
 constexpr Seconds kMoment{1};
+constexpr Seconds kLongestMoment{8};
+
+// What a run that has not started waits for; empty when that is not known.
+std::string DescribeWait(const json::object& run) {
+  const auto place = IntField(run, "queuePosition");
+  if (place && *place) return "Waiting in the queue: " + FormatOrdinal(**place) + " in line";
+  const json::object* activity = ObjectMember(run, "activity");
+  const auto preparing = activity ? StringMember(*activity, "preparing") : std::nullopt;
+  return preparing ? "Waiting: " + term::SanitizeLine(*preparing) : "";
+}
 
 // One `vm0 run`, from the look-up of the agent to the exit code. Two coroutines on one loop: Main
 // follows the run, Watch obeys signals.
@@ -41,7 +52,7 @@ class RunSession {
   asio::awaitable<Status> Create(RunRequest request);
   asio::awaitable<int> Follow();
   asio::awaitable<void> Cancel();
-  // Says at which place the run waits, if it has not been started within a moment.
+  // Says what the run waits for, and each change of it, until there is something to show.
   asio::awaitable<void> SayWaiting();
   int ReportEnd(const client::RunState& run);
   void SayWorkspace();
@@ -55,7 +66,7 @@ class RunSession {
   std::string run_id_;  // empty before the run was created
   bool creating_ = false;
   bool interrupted_ = false;
-  bool is_under_way_ = false;  // an event or a status has shown that it does not wait any more
+  bool is_under_way_ = false;  // an event or its end has shown that it does not wait any more
 };
 
 asio::awaitable<int> RunSession::Main() {
@@ -111,7 +122,7 @@ asio::awaitable<int> RunSession::Follow() {
   asio::co_spawn(session_.loop(), SayWaiting(), asio::detached);
   for (;;) {
     auto page = co_await stream.Follow();
-    is_under_way_ = true;
+    is_under_way_ = !page || !page->events.empty() || page->run.is_terminal();
     if (!page) co_return ReportRunError(output_, run_id_, "Run failed", page.error());
     Status written = co_await shown.Show(*page);
     const bool is_end = !page->has_more && page->run.is_terminal();
@@ -122,15 +133,18 @@ asio::awaitable<int> RunSession::Follow() {
 }
 
 asio::awaitable<void> RunSession::SayWaiting() {
-  co_await os::Sleep(session_.clock(), kMoment);
-  if (is_under_way_) co_return;
   const std::string id = run_id_;
   const auto get = [id](client::UserClient& api) { return api.GetRun(id); };
-  const auto run = co_await session_.connection().Call<json::object>(get);
-  if (!run || is_under_way_) co_return;
-  const auto place = IntField(*run, "queuePosition");
-  if (place && *place)
-    output_.SayDim("Waiting in the queue: " + FormatOrdinal(**place) + " in line");
+  std::string said;
+  for (Micros pause = kMoment;; pause = std::min<Micros>(2 * pause, kLongestMoment)) {
+    co_await os::Sleep(session_.clock(), pause);
+    if (is_under_way_) co_return;
+    const auto run = co_await session_.connection().Call<json::object>(get);
+    if (is_under_way_) co_return;
+    const std::string waits_for = run ? DescribeWait(*run) : said;
+    if (waits_for != said && !waits_for.empty()) output_.SayDim(waits_for);
+    said = waits_for;
+  }
 }
 
 int RunSession::ReportEnd(const client::RunState& run) {

@@ -126,6 +126,10 @@ Status AddWorkspace(const RunOptions& options, Distance distance, RunRequest& re
   return {};
 }
 
+const std::string& SandboxOf(const RunOptions& options, const FoundAgent& agent) {
+  return options.sandbox.empty() ? agent.config.sandbox : options.sandbox;
+}
+
 void AddChoices(const RunOptions& options, const FoundAgent& agent, RunRequest& request) {
   json::object& body = request.body;
   if (agent.config_id.empty())
@@ -139,8 +143,7 @@ void AddChoices(const RunOptions& options, const FoundAgent& agent, RunRequest& 
   if (!options.allow.empty())
     body["allow"] = json::array(options.allow.begin(), options.allow.end());
   if (options.partial) body["partial"] = true;
-  const std::string& sandbox = options.sandbox.empty() ? agent.config.sandbox : options.sandbox;
-  if (sandbox == "none")
+  if (SandboxOf(options, agent) == "none")
     request.notices.push_back(
         "Running without a sandbox: the agent can do everything that the server's user can");
 }
@@ -174,7 +177,8 @@ Result<RunRequest> MakeRunRequest(const RunOptions& options, const FoundAgent& a
   if (!secrets.empty()) request.body["secrets"] = ToObject(secrets);
   VM0_TRY(AddWorkspace(options, distance, request));
   const bool needs_binary = agent.adapter && !agent.adapter->program().empty() &&
-                            agent.config.binary.empty() && distance == Distance::kSameMachine;
+                            agent.config.binary.empty() && distance == Distance::kSameMachine &&
+                            SandboxOf(options, agent) != agent::kCloudSandbox;
   if (needs_binary) {
     VM0_ASSIGN(request.body["binary"], FindBinary(*agent.adapter, environment));
   }

@@ -37,6 +37,8 @@ std::string DescribeUnheard(const json::object& activity, WallTime now) {
 
 // What is worth a word in the list; empty for an agent that works.
 std::string RemarkOn(const json::object& activity, WallTime now) {
+  if (const auto preparing = StringMember(activity, "preparing"))
+    return ", " + std::string(*preparing);
   if (TextOf(activity, "supervisor") == "unheard") return ", " + DescribeUnheard(activity, now);
   if (Member(activity, "waitsForDiskSeconds") != nullptr) return ", waits for a full disk";
   const auto silent = SpanSince(activity, "lastEventAt", now);
@@ -108,6 +110,7 @@ std::string FormatAge(std::string_view iso, WallTime now) {
 }
 
 std::string FormatActivity(const json::object& activity, WallTime now) {
+  if (const auto preparing = StringMember(activity, "preparing")) return std::string(*preparing);
   const auto event = SpanSince(activity, "lastEventAt", now);
   std::string text = event ? "last event " + FormatSpan(*event) + " ago" : "no event yet";
   const std::string supervisor = TextOf(activity, "supervisor");

@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 
 #include "agent/limits.h"
 #include "base/result.h"
@@ -16,6 +17,8 @@ namespace vm0::cli {
 class SandboxCheck {
  public:
   SandboxCheck() = default;
+  // `cloud`: whether runs can go to sandboxes elsewhere, else why not and what to do.
+  explicit SandboxCheck(Status cloud) : cloud_(std::move(cloud)) {}
   // A copy would not know what has passed.
   SandboxCheck(const SandboxCheck&) = delete;
   SandboxCheck& operator=(const SandboxCheck&) = delete;
@@ -24,6 +27,7 @@ class SandboxCheck {
 
  private:
   std::set<std::string> passed_;
+  Status cloud_ = Fail(Code::kNotFound, "this server has no sandbox elsewhere");
 };
 
 }  // namespace vm0::cli

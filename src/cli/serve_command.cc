@@ -21,6 +21,7 @@
 #include "cli/server_log.h"
 #include "cli/server_process.h"
 #include "cli/version.h"
+#include "e2b/account.h"
 #include "os/process.h"
 
 namespace vm0::cli {
@@ -90,6 +91,22 @@ Result<std::string> PublicHost(const std::optional<std::string>& url) {
   return endpoint->host;
 }
 
+// What a server needs for sandboxes at E2B.
+Result<runner::Cloud> FindCloud(const std::optional<std::string>& public_url,
+                                const Environment& environment) {
+  const auto find = [&environment](const std::string& name) {
+    return environment.FindNonEmpty(name);
+  };
+  VM0_ASSIGN(auto account, e2b::FindAccount(find));
+  if (!account || !public_url)
+    return Fail(Code::kSandboxUnavailable,
+                "sandbox e2b needs a server with a key of E2B that sandboxes can reach: "
+                "E2B_API_KEY=… vm0 serve --public-url https://…");
+  runner::Cloud cloud{.account = *std::move(account), .server_url = *public_url};
+  cloud.default_template = find("E2B_TEMPLATE_NAME").value_or(cloud.default_template);
+  return cloud;
+}
+
 // One for each kMemoryPerRun, so that a full queue does not bring the machine down.
 std::size_t DefaultConcurrency() {
   const long pages = ::sysconf(_SC_PHYS_PAGES);
@@ -104,6 +121,9 @@ Result<ServerOptions> ServeArguments::Read(const Environment& environment) const
   VM0_ASSIGN(options.data_dir, DataDir(data_dir, environment));
   VM0_ASSIGN(options.database, DatabasePath(store, options.data_dir));
   VM0_ASSIGN(options.public_host, PublicHost(public_url));
+  options.cloud = FindCloud(public_url, environment);
+  if (!options.cloud && options.cloud.error().code == Code::kBadRequest)
+    return Fail(options.cloud.error());
   options.listen = listen.value_or(std::string(kDefaultListen));
   if (options.listen.find(':') == std::string::npos)
     return Fail(Code::kBadRequest, "--listen must be ADDRESS:PORT, not \"" + options.listen + "\"");

@@ -73,7 +73,11 @@ void ServerProcess::TrySandbox() {
 
 ServerProcess::ServerProcess(asio::io_context& loop, os::Clock& clock, ServerOptions options,
                              std::function<void()> stopped)
-    : loop_(loop), clock_(clock), options_(std::move(options)), stopped_(std::move(stopped)) {}
+    : loop_(loop),
+      clock_(clock),
+      options_(std::move(options)),
+      stopped_(std::move(stopped)),
+      sandboxes_(options_.cloud ? Status() : Status(Fail(options_.cloud.error()))) {}
 
 ServerProcess::~ServerProcess() { clock_.Cancel(stop_timer_); }
 
@@ -164,12 +168,14 @@ Result<std::uint16_t> ServerProcess::ListenTcp() {
 Status ServerProcess::StartRunner() {
   runner_ = std::make_unique<runner::Runner>(
       loop_, clock_,
-      runner::RunnerOptions{.data_dir = options_.data_dir,
-                            .server_url = "unix:" + (options_.data_dir / "server.sock").string(),
-                            .token = admin_token_,
-                            .machine = machine_,
-                            .max_concurrent = options_.max_concurrent,
-                            .self_fd = options_.self_fd});
+      runner::RunnerOptions{
+          .data_dir = options_.data_dir,
+          .server_url = "unix:" + (options_.data_dir / "server.sock").string(),
+          .token = admin_token_,
+          .machine = machine_,
+          .max_concurrent = options_.max_concurrent,
+          .self_fd = options_.self_fd,
+          .cloud = options_.cloud ? std::optional(*options_.cloud) : std::nullopt});
   asio::co_spawn(loop_, runner_->Run(), asio::detached);
   if (options_.started_by == StartedBy::kClient)
     idle_exit_ = std::make_unique<IdleExit>(

@@ -47,6 +47,8 @@ struct ServerOptions {
   std::vector<std::string> deny;
   std::size_t max_concurrent = 1;  // runs of this machine at once
   run::QueueLimits queue_limits;
+  // Sandboxes elsewhere for runs, or why there are none and what to do.
+  Result<runner::Cloud> cloud = Fail(Code::kSandboxUnavailable, "sandbox e2b is not set up here");
   int self_fd = -1;  // our executable (os::OpenSelf)
 };
 

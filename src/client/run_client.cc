@@ -167,6 +167,14 @@ asio::awaitable<Result<HeartbeatAnswer>> RunClient::Heartbeat(std::int64_t last_
                                                               Seconds waits_for_disk) {
   json::object body{{"v", 1}, {"lastSequence", last_sequence}};
   if (waits_for_disk > Seconds(0)) body["waitsForDisk"] = waits_for_disk.count();
+  return SendHeartbeat(std::move(body));
+}
+
+asio::awaitable<Result<HeartbeatAnswer>> RunClient::Preparing(std::string what) {
+  return SendHeartbeat({{"v", 1}, {"preparing", what}});
+}
+
+asio::awaitable<Result<HeartbeatAnswer>> RunClient::SendHeartbeat(json::object body) {
   auto request = MakePost("/api/webhooks/agent/heartbeat", token_, body);
   auto answer = co_await CallForObject(http_, std::move(request));
   if (!answer) co_return Fail(std::move(answer).error());

@@ -64,6 +64,8 @@ class RunClient {
   // `waits_for_disk`: for how long the disk of its spool has been full.
   asio::awaitable<Result<HeartbeatAnswer>> Heartbeat(std::int64_t last_sequence,
                                                      Seconds waits_for_disk = Seconds(0));
+  // Of a runner, before the agent can be started: what the run waits for, for people.
+  asio::awaitable<Result<HeartbeatAnswer>> Preparing(std::string what);
   asio::awaitable<Status> Complete(CompleteMessage message);
   // From the next message on.
   void UseToken(std::string run_token) { token_ = std::move(run_token); }
@@ -71,6 +73,8 @@ class RunClient {
   asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Control();
 
  private:
+  asio::awaitable<Result<HeartbeatAnswer>> SendHeartbeat(json::object body);
+
   http::Client& http_;
   std::string token_;
 };

@@ -12,15 +12,20 @@ std::string Describe(Micros timeout) { return FormatDuration(std::chrono::ceil<S
 
 }  // namespace
 
-Call::Call(std::shared_ptr<ClientContext> context, Micros timeout) : context_(std::move(context)) {
+Call::Call(std::shared_ptr<ClientContext> context, Micros timeout)
+    : context_(std::move(context)), timeout_(timeout) {
   context_->calls.insert(this);
-  timer_ = os::Timer(context_->clock, context_->clock.Now() + timeout, [this, timeout] {
-    End({Code::kDeadline,
-         context_->endpoint.ToString() + ": no answer within " + Describe(timeout)});
-  });
+  Restart();
 }
 
 Call::~Call() { context_->calls.erase(this); }
+
+void Call::Restart() {
+  timer_ = os::Timer(context_->clock, context_->clock.Now() + timeout_, [this] {
+    End({Code::kDeadline,
+         context_->endpoint.ToString() + ": no answer within " + Describe(timeout_)});
+  });
+}
 
 void Call::End(Error error) {
   if (ended_) return;

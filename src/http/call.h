@@ -39,6 +39,8 @@ class Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
+  // The time limit begins anew: there was progress.
+  void Restart();
   // Makes the call fail with `error`, now.
   void End(Error error);
   // The error of the call, or else `error` with the endpoint's name before it.
@@ -50,6 +52,7 @@ class Call {
 
  private:
   std::shared_ptr<ClientContext> context_;
+  const Micros timeout_;
   std::shared_ptr<Connection> connection_;
   asio::steady_timer* wake_ = nullptr;
   std::optional<Error> ended_;

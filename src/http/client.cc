@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/client.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <deque>
@@ -19,6 +21,8 @@ namespace {
 constexpr ParserLimits kSendLimits = {.header_bytes = 64 << 10, .body_bytes = 64 << 20};
 constexpr ParserLimits kStreamLimits = {.header_bytes = 64 << 10, .body_bytes = std::nullopt};
 
+// Of a file, read and sent at once.
+constexpr std::size_t kUploadPiece = 256 << 10;
 // Of an answer that is an error instead of a stream.
 constexpr std::size_t kRefusalBytes = 64 << 10;
 
@@ -34,6 +38,22 @@ class Talk {
   // to read. So it is ReadHead that reports the failure.
   asio::awaitable<void> Write(std::string_view head, std::string_view body) {
     written_ = co_await connection_.Write(head, body);
+  }
+  // Piece by piece; `call` gets its time anew with each.
+  asio::awaitable<Status> WriteFile(const std::string& head, const FileBody& body, Call& call) {
+    written_ = co_await connection_.Write(head, body.before);
+    std::string piece;
+    for (std::size_t sent = 0; written_ && sent < body.size; sent += piece.size()) {
+      piece.resize(std::min(body.size - sent, kUploadPiece));
+      const auto count = ::pread(body.file, piece.data(), piece.size(), static_cast<off_t>(sent));
+      if (count < 0) co_return Fail(SystemError("read the file to send"));
+      if (count == 0) co_return Fail(Code::kIo, "the file to send is shorter than it was");
+      piece.resize(static_cast<std::size_t>(count));
+      written_ = co_await connection_.Write(piece, "");
+      call.Restart();
+    }
+    if (written_) written_ = co_await connection_.Write(body.after, "");
+    co_return Status{};
   }
   asio::awaitable<Status> ReadHead() {
     do {
@@ -183,6 +203,26 @@ asio::awaitable<Result<Response>> SendQueued(std::shared_ptr<ClientContext> cont
   if (call.ended()) co_return Fail(*call.ended());
   auto response = co_await SendInTurn(*context, call, request);
   if (!response) co_return Fail(call.Explain(response.error()));
+  co_return response;
+}
+
+asio::awaitable<Result<Response>> UploadFile(std::shared_ptr<ClientContext> context,
+                                             Request request, FileBody body, Micros stall) {
+  Call call(context, stall);
+  Lease lease(call, context->dialer.Dial());
+  const std::size_t size = body.before.size() + body.size + body.after.size();
+  const std::string head =
+      FormatRequestHead(request, context->endpoint.base_path, context->endpoint.Authority(), size);
+  Talk talk(*lease, request.method, kSendLimits);
+  auto status = co_await lease->Connect();
+  if (!status) co_return Fail(call.Explain(status.error()));
+  status = co_await talk.WriteFile(head, body, call);
+  if (!status) co_return Fail(status.error());
+  status = co_await talk.ReadHead();
+  if (status) status = co_await talk.ReadBody();
+  if (!status) co_return Fail(call.Explain(status.error()));
+  Response response = talk.parser().TakeHead();
+  response.body = talk.parser().TakeBody();
   co_return response;
 }
 
@@ -385,6 +425,11 @@ Client::~Client() { Close(); }
 asio::awaitable<Result<Response>> Client::Send(Request request, Micros timeout) {
   auto context = impl_->context;
   return SendQueued(std::move(context), std::move(request), timeout);
+}
+
+asio::awaitable<Result<Response>> Client::Upload(Request request, FileBody body, Micros stall) {
+  auto context = impl_->context;
+  return UploadFile(std::move(context), std::move(request), std::move(body), stall);
 }
 
 asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::OpenStream(Request request,

@@ -62,6 +62,14 @@ struct WebSocketAnswer {
   Response refusal;
 };
 
+// A body that is too large for memory: a file between two texts, as multipart/form-data has it.
+struct FileBody {
+  std::string before;
+  int file = -1;         // read from its start with pread; borrowed
+  std::size_t size = 0;  // how much of it
+  std::string after;
+};
+
 // An HTTP/1.1 client of one endpoint: one kept-alive connection for Send (calls queue up), a new
 // connection for each stream. Loop thread only. Never retries by itself but for one case: a
 // kept-alive connection that the server had closed before it answered a byte of a request that is
@@ -77,6 +85,9 @@ class Client {
   const Endpoint& endpoint() const { return endpoint_; }
   // `timeout` covers all of it: connect, send, the whole answer. Bodies above 64 MiB fail.
   asio::awaitable<Result<Response>> Send(Request request, Micros timeout);
+  // The same with a body from a file, over a connection of its own; reads block. `stall`: the
+  // longest time without progress. kIo when the file can't be read, or is shorter by now.
+  asio::awaitable<Result<Response>> Upload(Request request, FileBody body, Micros stall);
   // The head must arrive within `timeout`, and the body of an error; after that there is no limit.
   asio::awaitable<Result<std::unique_ptr<ResponseStream>>> OpenStream(Request request,
                                                                       Micros timeout);

@@ -47,7 +47,7 @@ std::string FormatResponseHead(const ResponseHead& head, const Headers& headers)
 }
 
 std::string FormatRequestHead(const Request& request, std::string_view base_path,
-                              std::string_view host) {
+                              std::string_view host, std::optional<std::size_t> body_size) {
   std::string out;
   AppendClean(out, request.method);
   out += ' ';
@@ -60,9 +60,8 @@ std::string FormatRequestHead(const Request& request, std::string_view base_path
   }
   if (request.headers.Find("Upgrade")) AppendField(out, "Connection", "Upgrade");
   const bool bodiless = request.method == "GET" || request.method == "HEAD";
-  if (!bodiless || !request.body.empty()) {
-    AppendField(out, "Content-Length", std::to_string(request.body.size()));
-  }
+  const std::size_t size = body_size.value_or(request.body.size());
+  if (!bodiless || size > 0) AppendField(out, "Content-Length", std::to_string(size));
   return out += "\r\n";
 }
 

@@ -25,9 +25,11 @@ struct ResponseHead {
 std::string FormatResponseHead(const ResponseHead& head, const Headers& headers);
 
 // Request line and fields up to the empty line, with Host unless the request has one, and with
-// "Connection: Upgrade" if it has a field Upgrade.
+// "Connection: Upgrade" if it has a field Upgrade. `body_size` is for a body that is not in the
+// request.
 std::string FormatRequestHead(const Request& request, std::string_view base_path,
-                              std::string_view host);
+                              std::string_view host,
+                              std::optional<std::size_t> body_size = std::nullopt);
 
 // "1f\r\n": what goes before a chunk of that many bytes.
 std::string FormatChunkSize(std::size_t size);

@@ -11,7 +11,7 @@
 #include "os/fault.h"
 #include "os/file.h"
 #include "runner/log.h"
-#include "runner/offload.h"
+#include "os/offload.h"
 #include "runner/run_files.h"
 #include "sandbox/sandbox.h"
 
@@ -73,7 +73,7 @@ asio::awaitable<void> Burial::KillLeftovers() {
   std::function<Result<int>()> work = [id = run_id_, uid] {
     return sandbox::KillLeftovers(id, uid);
   };
-  const auto killed = co_await Offload(context_.pool, std::move(work));
+  const auto killed = co_await os::Offload(context_.pool, std::move(work));
   if (!killed) Log(run_id_, killed.error().message);
 }
 
@@ -83,9 +83,11 @@ asio::awaitable<void> Burial::OpenSpool() {
     VM0_ASSIGN(DeadSpool spool, DeadSpool::Open(path));
     return std::make_shared<DeadSpool>(std::move(spool));
   };
-  auto spool = co_await Offload(context_.pool, std::move(work));
+  auto spool = co_await os::Offload(context_.pool, std::move(work));
   const bool is_lost = grounds_.is_unfinished && ::access(dir_.spool().c_str(), F_OK) != 0;
-  if (spool && is_lost) {
+  if (grounds_.sandbox_is_gone) {
+    spool_ = nullptr;
+  } else if (spool && is_lost) {
     GiveUpShipping({Code::kNotFound, dir_.spool().string() + " is not there"});
   } else if (spool) {
     spool_ = std::move(*spool);
@@ -137,7 +139,7 @@ asio::awaitable<Burial::Verdict> Burial::Ship() {
   std::function<Result<std::string>()> work = [spool = spool_, first = *stored_ + 1] {
     return spool->ReadBatch(first);
   };
-  auto batch = co_await Offload(context_.pool, std::move(work));
+  auto batch = co_await os::Offload(context_.pool, std::move(work));
   if (!batch) {
     GiveUpShipping(batch.error());
     co_return Verdict::kGoOn;
@@ -175,13 +177,15 @@ client::CompleteMessage Burial::MakeEnd() const {
   const RunError cause = Cause();
   message.status = InfoOf(cause).status;
   message.error_code = InfoOf(cause).name;
-  std::string kept(spool_problem_.empty() ? kAllKept : kSomeKept);
+  const bool is_all = spool_problem_.empty() && !grounds_.sandbox_is_gone;
+  std::string kept(is_all ? kAllKept : kSomeKept);
   if (!spool_problem_.empty()) kept += ", but " + spool_problem_;
   message.reason = Describe(cause, kept);
   return message;
 }
 
 RunError Burial::Cause() const {
+  if (grounds_.sandbox_is_gone) return RunError::kSandboxLost;
   const bool has_files = had_spec_ || spool_;
   if (!has_files && dir_.ReadStarted()) return RunError::kEndLost;
   if (IsFromFormerBoot(dir_)) return RunError::kMachineRestarted;

@@ -28,8 +28,9 @@ class Burial {
   struct Grounds {
     // The server has said that it has not ended.
     bool is_unfinished = false;
-    int attempt = 0;           // from 1 on
-    bool has_started = false;  // its agent has run
+    int attempt = 0;               // from 1 on
+    bool has_started = false;      // its agent has run
+    bool sandbox_is_gone = false;  // and with it what the server does not have
   };
   enum class Outcome {
     kForgotten,  // the server has the end

@@ -16,7 +16,7 @@
 #include "runner/introduction.h"
 #include "runner/launch.h"
 #include "runner/log.h"
-#include "runner/offload.h"
+#include "os/offload.h"
 #include "runner/preparing.h"
 #include "runner/run_files.h"
 #include "sandbox/sandbox.h"
@@ -73,6 +73,7 @@ Care::Care(Context& context, Neighbours& neighbours, std::string run_id)
       neighbours_(neighbours),
       run_id_(std::move(run_id)),
       dir_{context.run_dir(run_id_)},
+      cloud_(context, dir_),
       shared_folder_(FindSharedFolder(dir_)) {}
 
 asio::awaitable<void> Care::RunClaimed(client::ClaimAnswer claim) {
@@ -112,13 +113,19 @@ asio::awaitable<Care::Next> Care::DecideOnClaim() {
     co_await WatchStranger(false);
     co_return Next::kLookAgain;
   }
+  if (locked && cloud_.is_open()) {
+    co_await AttendSandbox();
+    co_return Next::kLookAgain;
+  }
   auto claim = *std::exchange(claim_, std::nullopt);
   if (!locked) co_return co_await GiveBack(claim.attempt, locked.error().message);
   // The server does not know it, but its agent has run already: never again.
   if (const auto started = FindStartedAttempt(dir_)) {
     FreePlace();
-    const Burial::Grounds grounds{
-        .is_unfinished = true, .attempt = std::max(claim.attempt, *started), .has_started = true};
+    const Burial::Grounds grounds{.is_unfinished = true,
+                                  .attempt = std::max(claim.attempt, *started),
+                                  .has_started = true,
+                                  .sandbox_is_gone = cloud_.is_gone()};
     co_return co_await Bury(grounds);
   }
   co_return co_await Launch(std::move(claim));
@@ -137,6 +144,10 @@ asio::awaitable<Care::Next> Care::Decide(const Known& known) {
     co_await WatchStranger(known && known->cancel_requested);
     co_return Next::kLookAgain;
   }
+  if (cloud_.is_open()) {
+    co_await AttendSandbox();
+    co_return Next::kLookAgain;
+  }
   co_return co_await DecideAlone(known);
 }
 
@@ -144,7 +155,8 @@ asio::awaitable<Care::Next> Care::DecideAlone(const Known& known) {
   FreePlace();
   const auto started = FindStartedAttempt(dir_);
   if (known && !known->started && !started) {
-    std::string reason = DescribeFailure(last_end_, dir_);
+    std::string reason = cloud_.is_gone() ? "its sandbox ended before the agent could be started"
+                                          : DescribeFailure(last_end_, dir_);
     co_return co_await GiveBack(known->attempt, std::move(reason));
   }
   const bool has_spec = HasSpec(dir_);
@@ -161,7 +173,8 @@ asio::awaitable<Care::Next> Care::DecideAlone(const Known& known) {
     const int noted = std::max(started.value_or(0), spec ? spec->attempt : 0);
     const Burial::Grounds grounds{.is_unfinished = now.has_value(),
                                   .attempt = std::max(now ? now->attempt : 0, noted),
-                                  .has_started = started || (now && now->started)};
+                                  .has_started = started || (now && now->started),
+                                  .sandbox_is_gone = cloud_.is_gone()};
     co_return co_await Bury(grounds);
   }
   (void)os::Remove(dir_.token());  // of a claim that came no further
@@ -225,12 +238,14 @@ asio::awaitable<Care::Next> Care::Launch(client::ClaimAnswer claim) {
     co_await CompleteUnstarted(std::move(claim), spec.error().message);
     co_return Next::kDone;
   }
-  if (const auto chosen = ::geteuid() == 0 ? ChooseUid() : Status(); !chosen) {
+  const bool is_here = spec->sandbox != agent::kCloudSandbox;
+  if (const auto chosen = is_here && ::geteuid() == 0 ? ChooseUid() : Status(); !chosen) {
     co_return co_await GiveBack(attempt, chosen.error().message);
   }
   Preparation preparation{.dir = dir_,
                           .claim = claim,
-                          .spec = std::move(*spec),
+                          .spec = *spec,
+                          .place = is_here ? Place::kHere : Place::kCloud,
                           .run_uid = run_uid_,
                           .data_dir = context_.options.data_dir,
                           .server_url = context_.options.server_url};
@@ -238,7 +253,8 @@ asio::awaitable<Care::Next> Care::Launch(client::ClaimAnswer claim) {
   // The next runner will find it, not started.
   if (context_.stop.stopped()) co_return Next::kDone;
   (void)os::FaultFails("runner.prepared");
-  if (prepared) co_return co_await LaunchPrepared(attempt);
+  if (prepared && is_here) co_return co_await LaunchPrepared(attempt);
+  if (prepared) co_return co_await LaunchInCloud(std::move(claim), std::move(*spec));
   const Error error = prepared.error();
   if (error.code == Code::kUnavailable) co_return co_await GiveBack(attempt, error.message);
   co_await CompleteUnstarted(std::move(claim), error.message);
@@ -373,8 +389,27 @@ asio::awaitable<Care::Next> Care::Bury(Burial::Grounds grounds) {
   co_return Next::kDone;
 }
 
+asio::awaitable<Care::Next> Care::LaunchInCloud(client::ClaimAnswer claim, agent::RunSpec spec) {
+  const Status launched = co_await cloud_.Launch(claim, std::move(spec));
+  if (context_.stop.stopped()) co_return Next::kDone;
+  if (launched) co_return Next::kLookAgain;
+  const Error error = launched.error();
+  if (error.code == Code::kUnavailable) {
+    co_return co_await GiveBack(claim.attempt, error.message);
+  }
+  co_await CompleteUnstarted(std::move(claim), error.message);
+  co_return Next::kDone;
+}
+
+asio::awaitable<void> Care::AttendSandbox() {
+  has_live_supervisor_ = true;
+  last_end_ = co_await cloud_.Attend(neighbours_.server());
+  has_live_supervisor_ = false;
+}
+
 asio::awaitable<void> Care::TidyUp() {
   (void)os::FaultFails("runner.tidy");
+  co_await cloud_.Remove();
   const auto noted = ReadRunUid(dir_);
   if (!context_.stop.stopped()) {
     std::function<Status()> work = [dir = dir_] { return os::RemoveTree(dir.tmp()); };
@@ -385,7 +420,7 @@ asio::awaitable<void> Care::TidyUp() {
         return TakeBack(id, dir, uid, leftovers, stop);
       };
     }
-    const auto taken = co_await Offload(context_.pool, std::move(work));
+    const auto taken = co_await os::Offload(context_.pool, std::move(work));
     if (!taken) {
       // The note stays, and with it the uid: the next runner tries again.
       if (!context_.stop.stopped()) Log(run_id_, taken.error().message);

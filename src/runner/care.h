@@ -12,6 +12,7 @@
 #include "os/file_tree.h"
 #include "os/process.h"
 #include "runner/burial.h"
+#include "runner/cloud_care.h"
 #include "runner/context.h"
 #include "supervisor/run_dir.h"
 
@@ -50,6 +51,8 @@ class Care {
   // Whether it counts as one of the runs that this machine has at once: its supervisor lives, or
   // is about to, or we don't know yet.
   bool holds_place() const { return holds_place_; }
+  // Whether a sandbox of that id may be its own: the one that it notes, or any while one is made.
+  bool MayOwn(const std::string& sandbox_id) const { return cloud_.MayOwn(sandbox_id); }
   // The folder that it works on in place, once known.
   const std::optional<os::FileId>& shared_folder() const { return shared_folder_; }
 
@@ -72,6 +75,8 @@ class Care {
   // The lock is held until the supervisor is started.
   asio::awaitable<Next> Launch(client::ClaimAnswer claim);
   asio::awaitable<Next> LaunchPrepared(int attempt);
+  // The same in a sandbox elsewhere.
+  asio::awaitable<Next> LaunchInCloud(client::ClaimAnswer claim, agent::RunSpec spec);
   Result<agent::RunSpec> CheckSpec(const client::ClaimAnswer& claim);
   Status ChooseUid();
   Status TakeLock();
@@ -81,6 +86,9 @@ class Care {
   asio::awaitable<void> WatchStranger(bool cancel_requested);
   bool LockIsFree() const;
 
+  // Until no supervisor lives there, or the runner stops.
+  asio::awaitable<void> AttendSandbox();
+
   asio::awaitable<Next> Bury(Burial::Grounds grounds);
   // Nothing is left to ship: takes workspace and home back from the run's uid, frees it.
   asio::awaitable<void> TidyUp();
@@ -89,6 +97,7 @@ class Care {
   Neighbours& neighbours_;
   const std::string run_id_;
   const supervisor::RunDir dir_;
+  CloudCare cloud_;
   std::optional<client::ClaimAnswer> claim_;  // not acted on yet
   std::optional<os::FileLock> lock_;
   std::optional<os::FileId> shared_folder_;

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runner/run_files.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/pack.h"
+#include "archive/unpack.h"
 #include "base/text.h"
 #include "event/record.h"
 #include "os/disk.h"
 #include "os/fault.h"
 #include "os/process.h"
 #include "runner/copy_tree.h"
+#include "runner/sandbox_note.h"
 #include "sandbox/sandbox.h"
 #include "supervisor/held_limits.h"
 
@@ -113,6 +117,34 @@ bool HasOpen(pid_t pid, const std::filesystem::path& path) {
   return false;
 }
 
+Status WriteRun(const Preparation& preparation) {
+  const auto& dir = preparation.dir;
+  (void)os::FaultFails("runner.directory");
+  VM0_TRY(os::WriteFileAtomic(dir.token(), preparation.claim.token));
+  (void)os::FaultFails("runner.token");
+  const supervisor::StoredRun run{.run_id = preparation.claim.run_id,
+                                  .attempt = preparation.claim.attempt,
+                                  .server = preparation.server_url,
+                                  .spec = {}};
+  return os::WriteFileAtomic(dir.spec(), supervisor::FormatStoredRun(run, preparation.claim.spec));
+}
+
+// A run elsewhere has no limits of ours, but the workspace takes room here.
+archive::Limits ArchiveLimits(const std::atomic<bool>* stop) {
+  return {.bytes = agent::kDefaultDiskBytes, .files = agent::kDefaultFiles, .stop = stop};
+}
+
+Status PackWorkspace(const Preparation& preparation) {
+  const Workspace& workspace = preparation.spec.workspace;
+  if (workspace.mode != Workspace::Mode::kCopy) return {};
+  archive::PackOptions options{.left_out = {}, .limits = ArchiveLimits(preparation.stop)};
+  VM0_ASSIGN(options.left_out, os::FindFileId(preparation.data_dir));
+  if (os::FindFileId(workspace.path) == *options.left_out) {
+    return Fail(Code::kBadRequest, workspace.path + " is vm0's own data directory");
+  }
+  return archive::Pack(workspace.path, preparation.dir.path() / kWorkspaceArchive, options);
+}
+
 }  // namespace
 
 Status MakeDirectoryOnce(const std::filesystem::path& path) {
@@ -127,8 +159,14 @@ Status MakeDirectoryOnce(const std::filesystem::path& path) {
 Status PrepareRun(const Preparation& preparation) {
   const auto& dir = preparation.dir;
   for (const auto& path : {dir.spec(), dir.token(), dir.spool(), dir.elapsed(), dir.workspace(),
-                           dir.home(), dir.tmp()}) {
+                           dir.home(), dir.tmp(), dir.path() / kWorkspaceArchive}) {
     VM0_TRY(os::RemoveTree(path));
+  }
+  if (preparation.place == Place::kCloud) {
+    if (auto packed = PackWorkspace(preparation); !packed) {
+      return Fail(Explain(std::move(packed).error(), "the workspace could not be packed"));
+    }
+    return WriteRun(preparation);
   }
   if (preparation.run_uid) {
     const std::string uid = std::to_string(*preparation.run_uid) + "\n";
@@ -146,20 +184,30 @@ Status PrepareRun(const Preparation& preparation) {
   if (auto given = GiveToRun(preparation); !given) {
     return Fail(Explain(std::move(given).error(), "the workspace could not be given to the agent"));
   }
-  (void)os::FaultFails("runner.directory");
-  VM0_TRY(os::WriteFileAtomic(dir.token(), preparation.claim.token));
-  (void)os::FaultFails("runner.token");
-  const supervisor::StoredRun run{.run_id = preparation.claim.run_id,
-                                  .attempt = preparation.claim.attempt,
-                                  .server = preparation.server_url,
-                                  .spec = {}};
-  return os::WriteFileAtomic(dir.spec(), supervisor::FormatStoredRun(run, preparation.claim.spec));
+  return WriteRun(preparation);
+}
+
+Status UnpackWorkspace(const supervisor::RunDir& dir, const std::filesystem::path& archive,
+                       const std::atomic<bool>* stop) {
+  const auto fresh = dir.path() / "workspace.new";
+  VM0_TRY(os::RemoveTree(fresh));
+  VM0_TRY(archive::Unpack(archive, fresh, ArchiveLimits(stop)));
+  VM0_ASSIGN(const os::Fd folder, os::OpenDirectory(AT_FDCWD, fresh.string(), fresh.string()));
+  // Its files are durable before it has its name.
+  if (::syncfs(folder.get()) != 0) return Fail(SystemError("sync", fresh.string()));
+  VM0_TRY(os::RemoveTree(dir.workspace()));
+  VM0_TRY(os::Rename(fresh, dir.workspace()));
+  VM0_TRY(os::SyncDirectory(dir.path()));
+  return os::Remove(archive);
 }
 
 bool HasSpec(const supervisor::RunDir& dir) { return ::access(dir.spec().c_str(), F_OK) == 0; }
 
 bool IsUntidy(const supervisor::RunDir& dir) {
-  return ::access(dir.tmp().c_str(), F_OK) == 0 || ::access(dir.uid().c_str(), F_OK) == 0;
+  for (const auto& path : {dir.tmp(), dir.uid(), SandboxNotePath(dir)}) {
+    if (::access(path.c_str(), F_OK) == 0) return true;
+  }
+  return false;
 }
 
 std::optional<int> FindStartedAttempt(const supervisor::RunDir& dir) {

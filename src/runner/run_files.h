@@ -24,23 +24,35 @@ namespace vm0::runner {
 // anew. Its name is durable then.
 Status MakeDirectoryOnce(const std::filesystem::path& path);
 
+// Where the agent will run.
+enum class Place { kHere, kCloud };
 // What a directory is made from.
 struct Preparation {
   supervisor::RunDir dir;  // exists
   client::ClaimAnswer claim;
-  agent::RunSpec spec;             // of the claim
+  agent::RunSpec spec;  // of the claim
+  Place place = Place::kHere;
   std::optional<uid_t> run_uid;    // set: workspace and home are given to it
   std::filesystem::path data_dir;  // not copied with a folder that it lies in
   std::string server_url;          // where its supervisor finds the server
   const std::atomic<bool>* stop = nullptr;
 };
 // Removes what an earlier attempt left, then makes uid, workspace, home, token and last spec.json:
-// a directory without it has nothing to ship. The error says for people what is wrong; kUnavailable
-// when `stop` was set.
+// a directory without it has nothing to ship. For the cloud the workspace is an archive, to be sent
+// (kWorkspaceArchive), and there is neither home nor uid. The error says for people what is wrong;
+// kUnavailable when `stop` was set.
 Status PrepareRun(const Preparation& preparation);
 
+inline constexpr const char* kWorkspaceArchive = "workspace.tar.gz";  // to the cloud
+inline constexpr const char* kResultArchive = "result.tar.gz";        // back from there
+// Puts what is packed in `archive`, which comes from a machine that we do not trust, in the place
+// of the run's workspace. As a whole or not at all: the error says why; kUnavailable when `stop`
+// was set.
+Status UnpackWorkspace(const supervisor::RunDir& dir, const std::filesystem::path& archive,
+                       const std::atomic<bool>* stop);
+
 bool HasSpec(const supervisor::RunDir& dir);
-// Whether something of a run is left that goes with its end: its /tmp, its uid.
+// Whether something of a run is left that goes with its end: its /tmp, its uid, its sandbox.
 bool IsUntidy(const supervisor::RunDir& dir);
 // The attempt whose agent has run, or may have, whatever the server says; nullopt when none has.
 std::optional<int> FindStartedAttempt(const supervisor::RunDir& dir);

@@ -21,8 +21,10 @@
 #include "runner/care.h"
 #include "runner/context.h"
 #include "runner/log.h"
-#include "runner/offload.h"
+#include "os/offload.h"
+#include "runner/orphans.h"
 #include "runner/run_files.h"
+#include "runner/sandbox_note.h"
 
 namespace vm0::runner {
 namespace {
@@ -64,6 +66,8 @@ class Runner::Impl final : public Neighbours, public std::enable_shared_from_thi
   asio::awaitable<void> Recover();
   asio::awaitable<void> ClaimUntilStopped();
   asio::awaitable<void> WaitForCares();
+  // Sandboxes elsewhere that are nobody's; after Recover, which finds out whose they are.
+  void BeginWatchingOrphans();
   void Stop();
   std::size_t live_runs() const;
 
@@ -71,6 +75,7 @@ class Runner::Impl final : public Neighbours, public std::enable_shared_from_thi
 
  private:
   using Cares = std::map<std::string, std::shared_ptr<Care>>;
+  static asio::awaitable<void> WatchOrphans(std::shared_ptr<Impl> self);
   static asio::awaitable<void> Attend(std::shared_ptr<Impl> self, std::shared_ptr<Care> care,
                                       std::optional<client::ClaimAnswer> claim,
                                       std::optional<client::UnfinishedRun> known);
@@ -82,12 +87,14 @@ class Runner::Impl final : public Neighbours, public std::enable_shared_from_thi
   // Until there is room for one more run, or the runner stops.
   asio::awaitable<void> WaitForPlace();
   void Take(client::ClaimAnswer claim);
+  bool Owns(const e2b::ListedSandbox& sandbox) const;
 
   http::Client claim_http_;  // its long-polls would hold up everything else
   http::Client ask_http_;
   client::RunnerClient claim_client_;
   client::RunnerClient ask_client_;
   Cares cares_;
+  bool is_watching_orphans_ = false;
   os::Wakeup cares_changed_;  // one has ended, or holds no place any more
 };
 
@@ -203,8 +210,34 @@ asio::awaitable<void> Runner::Impl::ClaimUntilStopped() {
   }
 }
 
+bool Runner::Impl::Owns(const e2b::ListedSandbox& sandbox) const {
+  const std::string id = RunOf(sandbox);
+  if (const auto care = cares_.find(id); care != cares_.end()) {
+    return care->second->MayOwn(sandbox.id);
+  }
+  if (!RunId::Parse(id)) return false;
+  // Of a run that nothing can be done about.
+  const auto note = ReadSandboxNote(supervisor::RunDir(context.run_dir(id)));
+  return !note || (*note && (*note)->sandbox.id == sandbox.id);
+}
+
+void Runner::Impl::BeginWatchingOrphans() {
+  if (!context.options.cloud || context.stop.stopped()) return;
+  is_watching_orphans_ = true;
+  auto watch = WatchOrphans(shared_from_this());
+  asio::co_spawn(context.loop, std::move(watch), asio::detached);
+}
+
+asio::awaitable<void> Runner::Impl::WatchOrphans(std::shared_ptr<Impl> self) {
+  IsOwned is_owned = [&self](const e2b::ListedSandbox& sandbox) { return self->Owns(sandbox); };
+  co_await RemoveOrphans(self->context, *self->context.options.cloud, std::move(is_owned));
+  self->is_watching_orphans_ = false;
+  self->cares_changed_.Wake();
+}
+
 asio::awaitable<void> Runner::Impl::WaitForCares() {
-  while (!cares_.empty()) co_await cares_changed_.Wait(context.clock, MonoTime::max());
+  while (!cares_.empty() || is_watching_orphans_)
+    co_await cares_changed_.Wait(context.clock, MonoTime::max());
 }
 
 void Runner::Impl::Stop() {
@@ -242,6 +275,7 @@ asio::awaitable<void> Runner::Run() {
   const auto impl = impl_;
   if (!impl) co_return;
   co_await impl->Recover();
+  impl->BeginWatchingOrphans();
   co_await impl->ClaimUntilStopped();
   co_await impl->WaitForCares();
 }
@@ -258,7 +292,7 @@ asio::awaitable<Result<std::optional<std::int64_t>>> Runner::PruneDirectory(std:
       [dir = supervisor::RunDir(impl->context.run_dir(run_id)), what] {
         return PruneRunDir(dir, what);
       };
-  co_return co_await Offload(impl->context.pool, std::move(work));
+  co_return co_await os::Offload(impl->context.pool, std::move(work));
 }
 
 std::size_t Runner::live_runs() const { return impl_ ? impl_->live_runs() : 0; }

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "os/clock.h"
+#include "runner/cloud.h"
 #include "runner/pruning.h"
 
 namespace vm0::runner {
@@ -28,6 +29,7 @@ struct RunnerOptions {
   int self_fd = -1;             // our executable (os::OpenSelf): supervisors run the same
   uid_t first_run_uid = 70000;  // used when we are uid 0
   uid_t last_run_uid = 79999;
+  std::optional<Cloud> cloud;  // for runs with sandbox e2b; without it they are refused
   // Shared by all runners of the machine, empty after a reboot: who has which of these uids.
   std::filesystem::path uid_registry = "/run/vm0/uids";
 };

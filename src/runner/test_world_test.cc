@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "event/record.h"
 #include "os/file.h"
+#include "os/file_tree.h"
 #include "os/process.h"
 
 namespace vm0::runner {

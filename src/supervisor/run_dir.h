@@ -44,6 +44,8 @@ class RunDir {
   std::filesystem::path workspace() const { return path_ / "workspace"; }
   std::filesystem::path home() const { return path_ / "home"; }
   std::filesystem::path tmp() const { return path_ / "tmp"; }
+  // The workspace as an archive, to be fetched (hand_over.h).
+  std::filesystem::path result() const { return path_ / "result.tar.gz"; }
 
   // kNotFound when there is nothing left to ship.
   Result<StoredRun> ReadSpec() const;

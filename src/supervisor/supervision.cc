@@ -111,6 +111,7 @@ asio::awaitable<Supervision::End> Supervision::Run() {
   tasks.Spawn(pulse_.BeatUntilStopped());
   tasks.Spawn(pulse_.ListenUntilStopped());
   const Facts facts = co_await RunAgent(*secrets);
+  if (setup_.hand_over && !disowned_) co_await HandOverWorkspace();
   auto message = MessageOf(facts);
   pulse_.Stop();
   shipper_.Stop();
@@ -128,6 +129,18 @@ void Supervision::Cancel() {
 void Supervision::Disown() {
   disowned_ = true;
   if (agent_) agent_->Abandon();
+  if (setup_.hand_over) setup_.hand_over->Stop();
+}
+
+asio::awaitable<void> Supervision::HandOverWorkspace() {
+  const auto lost = co_await setup_.hand_over->Run();
+  if (!lost || disowned_) co_return;
+  const std::string message =
+      "the workspace could not be brought to the machine of the runner: " + *lost;
+  log_.Write(message);
+  journal_.Add(event::Source::kVm0, MakeVm0Event("workspace_lost", message, {}));
+  journal_.Flush();
+  co_await journal_.Ready();
 }
 
 asio::awaitable<std::expected<Supervision::Secrets, Supervision::End>> Supervision::AskToStart() {

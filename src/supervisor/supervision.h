@@ -12,6 +12,7 @@
 #include "http/client.h"
 #include "supervisor/agent_run.h"
 #include "supervisor/conclusion.h"
+#include "supervisor/hand_over.h"
 #include "supervisor/held_limits.h"
 #include "supervisor/network.h"
 #include "supervisor/pulse.h"
@@ -36,6 +37,8 @@ class Supervision {
     std::string search_path;  // for the agent's program
     // False when no server can ever be reached there again.
     std::function<bool()> server_may_return = [] { return true; };
+    // On a machine that goes away with the run.
+    std::shared_ptr<HandOver> hand_over = nullptr;
   };
   // `spool` is new and empty. What is borrowed outlives the supervision.
   Supervision(asio::io_context& loop, os::Clock& clock, Log& log, Setup setup, Spool spool);
@@ -58,6 +61,7 @@ class Supervision {
   asio::awaitable<std::expected<Secrets, End>> AskToStart();
   asio::awaitable<std::optional<End>> TakeStartError(Error error);
   asio::awaitable<Facts> RunAgent(const Secrets& secrets);
+  asio::awaitable<void> HandOverWorkspace();
   Status PrepareNetwork(const Secrets& secrets, Transcript& transcript);
   asio::awaitable<void> StopNetwork();
   asio::awaitable<Facts> RunMetered(std::unique_ptr<sandbox::Box> box);

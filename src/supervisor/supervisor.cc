@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/supervisor.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -9,6 +10,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -16,6 +18,9 @@
 #include "os/fault.h"
 #include "os/file.h"
 #include "os/pinned_directory.h"
+#include "sandbox/sandbox.h"
+#include "supervisor/hand_over.h"
+#include "supervisor/remote.h"
 #include "supervisor/supervision.h"
 
 namespace vm0::supervisor {
@@ -70,7 +75,8 @@ void CancelOnSignal(asio::signal_set& signals, Supervision& supervision) {
   });
 }
 
-int Supervise(asio::io_context& loop, os::Clock& clock, Log& log, const RunDir& dir) {
+int Supervise(asio::io_context& loop, os::Clock& clock, Log& log, const RunDir& dir,
+              std::optional<HandOver::Line> line) {
   const auto pinned = os::PinnedDirectory::Open(dir.path());
   if (!pinned) {
     log.Write(pinned.error().message);
@@ -81,6 +87,9 @@ int Supervise(asio::io_context& loop, os::Clock& clock, Log& log, const RunDir& 
   if (!setup) {
     log.Write(setup.error().message);
     return kBroken;
+  }
+  if (line) {
+    setup->hand_over = std::make_shared<HandOver>(loop.get_executor(), files, std::move(*line));
   }
   auto spool = Spool::Create(files.spool());
   if (!spool) {
@@ -111,11 +120,10 @@ void PrepareProcess() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-}  // namespace
+// What a supervisor is told to do before it looks at the run, under the lock.
+using Prepare = std::function<Status(const RunDir&)>;
 
-int SupervisorMain(const std::filesystem::path& run_dir) {
-  PrepareProcess();
-  const RunDir dir(run_dir);
+int RunSupervisor(const RunDir& dir, const Prepare& prepare, std::optional<HandOver::Line> line) {
   auto loop = std::make_unique<asio::io_context>(1);
   auto clock = os::MakeClock(*loop, "supervisor");
   if (!clock) return kBroken;
@@ -128,7 +136,52 @@ int SupervisorMain(const std::filesystem::path& run_dir) {
   (void)os::FaultFails("supervisor.locked");
   const std::string boot = os::BootId().value_or("unknown");
   (void)(*lock)->Describe("pid=" + std::to_string(::getpid()) + " boot=" + boot + "\n");
-  return Supervise(*loop, **clock, log, dir);
+  if (const Status prepared = prepare(dir); !prepared) {
+    log.Write(prepared.error().message);
+    return kBroken;
+  }
+  return Supervise(*loop, **clock, log, dir, std::move(line));
+}
+
+// Standard input and output become the line, and the log what programs write to.
+Result<HandOver::Line> TakeLine(const RunDir& dir) {
+  HandOver::Line line{os::Fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)),
+                      os::Fd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3))};
+  const auto path = dir.log();
+  const os::Fd log(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const os::Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!log.is_open() || !null.is_open()) return Fail(SystemError("open", path.string()));
+  ::dup2(null.get(), STDIN_FILENO);
+  ::dup2(log.get(), STDOUT_FILENO);
+  ::dup2(log.get(), STDERR_FILENO);
+  return line;
+}
+
+}  // namespace
+
+int SupervisorMain(const std::filesystem::path& run_dir) {
+  PrepareProcess();
+  return RunSupervisor(
+      RunDir(run_dir), [](const RunDir&) { return Status(); }, std::nullopt);
+}
+
+int RemoteSupervisorMain(const std::filesystem::path& run_dir) {
+  PrepareProcess();
+  auto line = TakeLine(RunDir(run_dir));
+  if (!line) return kBroken;
+  return RunSupervisor(RunDir(run_dir), PrepareRemote, std::move(*line));
+}
+
+int PackMain(const std::filesystem::path& run_dir) {
+  ::umask(077);
+  const RunDir dir(run_dir);
+  const auto lock = os::FileLock::TryAcquire(dir.lock());
+  if (!lock) return kBroken;
+  if (!*lock) return kLocked;
+  const auto run = dir.ReadSpec();
+  if (run) (void)sandbox::KillLeftovers(run->run_id, dir.ReadUid().value_or(std::nullopt));
+  return PackWorkspace(dir, nullptr) ? kAcknowledged : kBroken;
 }
 
 }  // namespace vm0::supervisor

@@ -13,4 +13,13 @@ namespace vm0::supervisor {
 // when somebody else holds the lock; 1 for everything else (see supervisor.log).
 int SupervisorMain(const std::filesystem::path& run_dir);
 
+// The process `vm0 supervise --remote <run-dir>`: the same on a machine that was rented for the
+// run, with what its runner has sent. Its log is supervisor.log; standard input and output are for
+// the words of hand_over.h.
+int RemoteSupervisorMain(const std::filesystem::path& run_dir);
+
+// The process `vm0 supervise --pack <run-dir>`: of a run whose supervisor is dead, makes the
+// archive that it did not come to. Returns 0; 4 when somebody holds the lock; 1 when it could not.
+int PackMain(const std::filesystem::path& run_dir);
+
 }  // namespace vm0::supervisor

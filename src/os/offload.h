@@ -8,7 +8,7 @@
 #include <functional>
 #include <utility>
 
-namespace vm0::runner {
+namespace vm0::os {
 
 namespace asio = boost::asio;
 
@@ -25,4 +25,4 @@ asio::awaitable<T> Offload(asio::thread_pool& pool, std::function<T()> work) {
   co_return co_await asio::co_spawn(pool, std::move(call), asio::use_awaitable);
 }
 
-}  // namespace vm0::runner
+}  // namespace vm0::os
