@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is released is one file: it starts where there is nothing else (docs/decisions/0023)."""
 
-import contextlib
-import http.server
 import os
 import shutil
-import ssl
 import struct
 import subprocess
-import threading
 
-from vm0 import HERE
+from https_server import CERTIFICATE, https_server
 
 RELEASED = os.environ["VM0_LOAD_BINARY"]  # linked as the release is
-TLS = os.path.join(HERE, "tls")
 ET_DYN, PT_LOAD, PT_DYNAMIC, PT_INTERP, DT_NEEDED = 3, 1, 2, 3, 1
 
 
@@ -37,37 +32,6 @@ class Elf:
         return [struct.unpack_from("<Q", self._bytes, offset + at)[0]
                 for _, _, offset, _, _, size, _, _ in self.segments(PT_DYNAMIC)
                 for at in range(0, size, 16)]
-
-
-class OneAnswer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = b'{"runs":[]}'
-        self.server.asked.append((self.headers["Host"], self.path))
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-@contextlib.contextmanager
-def https_server():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OneAnswer)
-    server.asked = []
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(os.path.join(TLS, "certificate.pem"), os.path.join(TLS, "key.pem"))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def run_in_empty_root(folder, *arguments, **environment):
@@ -110,8 +74,8 @@ missing = missing
 module = /nothing.so
 activate = 1
 """)
-    shutil.copy(os.path.join(TLS, "certificate.pem"), vm0.path("etc/ca.pem"))
-    with https_server() as server:
+    shutil.copy(CERTIFICATE, vm0.path("etc/ca.pem"))
+    with https_server(200, {"runs": []}) as server:
         url = f"https://vm0.test:{server.server_port}"
         variables = {"VM0_API_URL": url, "VM0_TOKEN": "vm0_x", "OPENSSL_CONF": "/etc/openssl.cnf"}
         refused = run_in_empty_root(vm0.path("etc"), "ps", **variables)

@@ -45,15 +45,17 @@ class Process:
         self.pid = self._popen.pid
 
     def _start_piped(self, argv, env, cwd, stdin):
+        """`stdin`: what it gets there, or a descriptor."""
         self._popen = subprocess.Popen(
             argv, env=env, cwd=cwd, start_new_session=True, pass_fds=self._pass_fds,
-            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdin=(stdin if isinstance(stdin, int) else
+                   subprocess.PIPE if stdin is not None else subprocess.DEVNULL),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.stdout = waits.Output(os.dup(self._popen.stdout.fileno()), "stdout")
         self.stderr = waits.Output(os.dup(self._popen.stderr.fileno()), "stderr")
         self._popen.stdout.close()
         self._popen.stderr.close()
-        if stdin is not None:
+        if isinstance(stdin, bytes):
             threading.Thread(target=self._feed, args=(stdin,), daemon=True).start()
 
     def _feed(self, data):

@@ -32,12 +32,18 @@ Status PackWorkspace(const RunDir& files, const std::atomic<bool>* stop) {
   auto part = whole;
   part += ".part";
   VM0_TRY(os::Remove(part));
-  VM0_TRY(archive::Pack(files.workspace(), part, {.left_out = {}, .limits = {.bytes = {}, .files = {}, .stop = stop}}));
+  VM0_TRY(archive::Pack(files.workspace(), part,
+                        {.left_out = {}, .limits = {.bytes = {}, .files = {}, .stop = stop}}));
   return os::Rename(part, whole);
 }
 
 HandOver::HandOver(asio::any_io_executor executor, RunDir files, Line line)
-    : files_(std::move(files)), in_(executor, line.in.Release()), out_(std::move(line.out)) {}
+    : files_(std::move(files)), in_(executor), out_(std::move(line.out)) {
+  // What can't be waited for, such as /dev/null, says nothing.
+  boost::system::error_code error;
+  in_.assign(line.in.get(), error);
+  if (!error) line.in.Release();
+}
 
 asio::awaitable<std::optional<std::string>> HandOver::Run() {
   std::function<Status()> pack = [this] { return PackWorkspace(files_, &stopped_); };

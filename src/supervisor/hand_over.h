@@ -30,7 +30,7 @@ class HandOver {
 
   // Why the workspace will not be where the runner is; nullopt when it is, or may be.
   asio::awaitable<std::optional<std::string>> Run();
-  // Nobody wants the run any more: Run ends.
+  // Nobody waits for the workspace any more: Run ends. The archive may be there all the same.
   void Stop();
 
  private:

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "archive/unpack.h"
 #include "os/disk.h"
 #include "os/file.h"
@@ -13,10 +15,14 @@
 namespace vm0::supervisor {
 namespace {
 
+std::filesystem::path SentOf(const RunDir& dir) { return dir.path() / "workspace.tar.gz"; }
+
 Status MakeWorkspace(const RunDir& dir) {
-  const auto sent = dir.path() / "workspace.tar.gz";
+  const auto sent = SentOf(dir);
   if (::access(sent.c_str(), F_OK) != 0) return os::MakeDirectory(dir.workspace(), 0700);
-  return archive::Unpack(sent, dir.workspace(), {});
+  const auto unpacked = archive::Unpack(sent, dir.workspace(), {});
+  if (unpacked) return {};
+  return Fail(unpacked.error().code, "workspace.tar.gz: " + unpacked.error().message);
 }
 
 // The agent reaches what is its own, and can list nothing else.
@@ -32,13 +38,15 @@ Status GiveToAgent(const RunDir& dir) {
 }  // namespace
 
 Status PrepareRemote(const RunDir& dir) {
-  if (dir.ReadStarted()) return Fail(Code::kConflict, "the run's agent has run here already");
+  if (::access(dir.started().c_str(), F_OK) == 0)
+    return Fail(Code::kConflict, "the run's agent has run here already");
   for (const auto& path : {dir.workspace(), dir.home(), dir.tmp(), dir.result()}) {
     VM0_TRY(os::RemoveTree(path));
   }
   // They were sent as files for all to read.
-  for (const auto& path : {dir.spec(), dir.token()}) {
-    if (::chmod(path.c_str(), 0600) != 0) return Fail(SystemError("chmod", path.string()));
+  for (const auto& path : {dir.spec(), dir.token(), SentOf(dir)}) {
+    if (::chmod(path.c_str(), 0600) != 0 && errno != ENOENT)
+      return Fail(SystemError("chmod", path.string()));
   }
   VM0_TRY(MakeWorkspace(dir));
   VM0_TRY(os::MakeDirectory(dir.home(), 0700));

@@ -111,6 +111,7 @@ asio::awaitable<Supervision::End> Supervision::Run() {
   tasks.Spawn(pulse_.BeatUntilStopped());
   tasks.Spawn(pulse_.ListenUntilStopped());
   const Facts facts = co_await RunAgent(*secrets);
+  ended_at_ = clock_.Now();
   if (setup_.hand_over && !disowned_) co_await HandOverWorkspace();
   auto message = MessageOf(facts);
   pulse_.Stop();
@@ -121,6 +122,8 @@ asio::awaitable<Supervision::End> Supervision::Run() {
 }
 
 void Supervision::Cancel() {
+  // The server says it again and again: only news are a reason not to wait for the workspace.
+  if (!cancelled_ && ended_at_ && setup_.hand_over) setup_.hand_over->Stop();
   cancelled_ = true;
   cancelled_changed_.Notify();
   if (agent_) agent_->Cancel();
@@ -327,7 +330,7 @@ client::CompleteMessage Supervision::MessageOf(const Facts& facts) const {
   if (judgement.output) message.output = masker_.Mask(*judgement.output);
   message.error_code = std::move(judgement.error_code);
   if (facts.usage) message.usage = UsageOf(facts, held_.unenforced);
-  const auto elapsed = clock_.Now() - started_at_;
+  const auto elapsed = ended_at_.value_or(started_at_) - started_at_;
   message.execution_time_ms = std::chrono::duration_cast<Millis>(elapsed).count();
   return message;
 }

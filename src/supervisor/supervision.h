@@ -102,6 +102,7 @@ class Supervision {
   std::unique_ptr<Network> network_;  // with an allow-list, while the agent runs
   os::Fd users_folder_;               // locked: one run works in it at a time
   MonoTime started_at_{};
+  std::optional<MonoTime> ended_at_;  // of the agent
   bool cancelled_ = false;
   bool disowned_ = false;
 };

@@ -43,7 +43,9 @@ class SupervisionTest : public TestWorld {
                                    run,
                                    "vm0_run_the-token",
                                    *http::Endpoint::Parse("unix:" + socket()),
-                                   "/usr/bin:/bin"};
+                                   "/usr/bin:/bin",
+                                   [] { return true; },
+                                   hand_over};
     EXPECT_TRUE(os::WriteFileAtomic(dir.spec(), FormatStoredRun(run, agent::ToJson(run.spec))));
     EXPECT_TRUE(os::WriteFileAtomic(dir.token(), setup.token));
     supervision = std::make_unique<Supervision>(loop, clock, log, setup,
@@ -97,6 +99,7 @@ class SupervisionTest : public TestWorld {
     return true;
   }
 
+  std::shared_ptr<HandOver> hand_over;  // none unless a test makes one
   std::unique_ptr<Supervision> supervision;
   std::optional<Supervision::End> ended;
 };
