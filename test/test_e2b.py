@@ -83,7 +83,7 @@ def test_claude_code_in_a_sandbox(cloud_with_claude, vm0, mock):
     cloud_with_claude.wait_tidy(run_id)
 
 
-def test_a_run_that_waits_for_a_rate_limit_says_so(cloud, vm0):
+def test_row_SandboxRefused(cloud, vm0):
     cloud.serve()
     cloud.e2b.faults.add("POST", "/sandboxes", times=10**6, status=429, message="Rate limit exceeded",
                          headers={"Retry-After": "1"})
@@ -200,7 +200,7 @@ def test_doctor_asks_e2b(cloud, vm0):
     assert b"e2b" not in vm0.run("doctor").stdout
 
 
-def test_a_sandbox_is_given_time_as_long_as_its_run_lives(clock, cloud, vm0):
+def test_row_SandboxLease(clock, cloud, vm0):
     cloud.serve()
     gate = vm0.gate()
     run_id = cloud.create([{"line": "on"}, {"wait": gate.path}])

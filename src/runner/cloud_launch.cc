@@ -70,20 +70,22 @@ asio::awaitable<Status> CloudLaunch::Run() {
   co_return started;
 }
 
+asio::awaitable<Status> CloudLaunch::TryToCreate(std::string image) {
+  e2b::NewSandbox wanted{
+      .template_id = std::move(image),
+      .timeout = kSandboxLease,
+      .metadata = MetadataOf(context_.options.machine, claim_.run_id, claim_.attempt)};
+  auto sandbox = co_await control_.Create(std::move(wanted));
+  if (!sandbox) co_return Fail(std::move(sandbox).error());
+  sandbox_ = std::move(*sandbox);
+  co_return Status{};
+}
+
 asio::awaitable<Status> CloudLaunch::Create() {
   const std::string image = spec_.image.empty() ? cloud_.default_template : spec_.image;
-  Step create = [this, image]() -> asio::awaitable<Status> {
-    e2b::NewSandbox wanted{
-        .template_id = image,
-        .timeout = kSandboxLease,
-        .metadata = MetadataOf(context_.options.machine, claim_.run_id, claim_.attempt)};
-    auto sandbox = co_await control_.Create(std::move(wanted));
-    if (!sandbox) co_return Fail(std::move(sandbox).error());
-    sandbox_ = std::move(*sandbox);
-    co_return Status{};
-  };
   const std::string what = "making a sandbox of template " + image + " at E2B";
   VM0_CO_TRY(co_await Say(what));
+  Step create = [this, image] { return TryToCreate(image); };
   auto created = co_await Insist(what, std::move(create));
   if (!created) co_return Fail(created.error());
   (void)os::FaultFails("cloud.created");

@@ -35,6 +35,7 @@ class CloudLaunch {
  private:
   using Step = std::function<asio::awaitable<Status>()>;
   asio::awaitable<Status> Create();
+  asio::awaitable<Status> TryToCreate(std::string image);
   asio::awaitable<Status> SendFiles();
   asio::awaitable<Status> SendProgram();
   asio::awaitable<Status> SendFile(std::string name);
