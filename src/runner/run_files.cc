@@ -191,7 +191,10 @@ Status UnpackWorkspace(const supervisor::RunDir& dir, const std::filesystem::pat
                        const std::atomic<bool>* stop) {
   const auto fresh = dir.path() / "workspace.new";
   VM0_TRY(os::RemoveTree(fresh));
-  VM0_TRY(archive::Unpack(archive, fresh, ArchiveLimits(stop)));
+  if (auto unpacked = archive::Unpack(archive, fresh, ArchiveLimits(stop)); !unpacked) {
+    (void)os::RemoveTree(fresh);
+    return unpacked;
+  }
   VM0_ASSIGN(const os::Fd folder, os::OpenDirectory(AT_FDCWD, fresh.string(), fresh.string()));
   // Its files are durable before it has its name.
   if (::syncfs(folder.get()) != 0) return Fail(SystemError("sync", fresh.string()));
