@@ -10,8 +10,8 @@
 #include "base/text.h"
 #include "os/fault.h"
 #include "os/file.h"
-#include "runner/log.h"
 #include "os/offload.h"
+#include "runner/log.h"
 #include "runner/run_files.h"
 #include "sandbox/sandbox.h"
 
