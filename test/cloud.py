@@ -9,12 +9,35 @@ import vm0 as vm0_module
 import waits
 from e2b.server import E2bServer, Template
 
+# What no directory of a run that has ended may have.
+LEFT_FILES = ("sandbox.json", "spec.json", "token", "workspace.tar.gz", "result.tar.gz")
 AGENT = "/opt/vm0-test/agent"  # the scripted agent, in a sandbox
 
 
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
+
+
+def supervisors_in(sandbox):
+    """Pids of the supervisor in a sandbox: the one that is no child of another."""
+    found = [pid for pid in waits.processes_with("supervise") if in_box(pid, sandbox)]
+    return [pid for pid in found if b"--remote" in cmdline(pid)]
+
+
+def cmdline(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def in_box(pid, sandbox):
+    try:
+        return os.stat(f"/proc/{pid}/root").st_ino == os.stat(sandbox.box.root).st_ino
+    except OSError:
+        return False
 
 
 class Cloud:
@@ -52,8 +75,7 @@ class Cloud:
         """Nothing is left to do for a run, here or there."""
         self.wait_empty()
         folder = self.vm0.run_dir(run_id)
-        waits.until("the directory is tidy", lambda: not {"sandbox.json", "spec.json", "token"} &
-                    set(os.listdir(folder)))
+        waits.until("the directory is tidy", lambda: not set(LEFT_FILES) & set(os.listdir(folder)))
 
     def show(self, run_id):
         return self.vm0.http.get(f"/api/agent/runs/{run_id}").json

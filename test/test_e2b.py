@@ -97,6 +97,36 @@ def test_row_SandboxRefused(cloud, vm0):
     assert cloud.show(run_id)["attempt"] == 1
 
 
+def test_row_SandboxServerDiesWaiting(cloud, vm0):
+    """It is no attempt that has failed, however often it happens."""
+    cloud.serve()
+    cloud.e2b.faults.add("POST", "/sandboxes", times=10**6, status=429, message="no more",
+                         headers={"Retry-After": "1"})
+    vm0.write("work/in.txt", "from here\n")
+    run_id = cloud.create([{"run": ["cat", "in.txt"]}], workspace={"path": vm0.path("work"), "mode": "copy"})
+    for asked in range(1, 6):
+        waits.until("E2B is asked", lambda n=asked: cloud.e2b.count("POST", "/sandboxes") >= n)
+        vm0.server.restart()
+        assert cloud.show(run_id)["status"] == "running"
+    cloud.e2b.faults.clear()
+    events, state = vm0.wait_end(run_id)
+    assert state["status"] == "completed" and events[0]["eventData"]["text"] == "from here", state
+    assert cloud.show(run_id)["attempt"] == 1
+    cloud.wait_tidy(run_id)
+
+
+def test_a_run_that_is_cancelled_while_it_waits_leaves_nothing(cloud, vm0):
+    cloud.serve()
+    cloud.e2b.faults.add("POST", "/sandboxes", times=10**6, status=429, message="no more",
+                         headers={"Retry-After": "1"})
+    vm0.write("work/in.txt", "from here\n")
+    run_id = cloud.create([{"line": "hi"}], workspace={"path": vm0.path("work"), "mode": "copy"})
+    waits.until("E2B is asked", lambda: cloud.e2b.count("POST", "/sandboxes"))
+    assert vm0.run("cancel", run_id).code == 0
+    assert vm0.wait_end(run_id)[1]["status"] == "cancelled"
+    cloud.wait_tidy(run_id)
+
+
 def test_the_cli_tells_of_the_wait(cloud, vm0):
     cloud.serve()
     cloud.e2b.faults.add("POST", "/sandboxes", times=10**6, status=503,

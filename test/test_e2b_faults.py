@@ -5,11 +5,11 @@ back, the server."""
 import json
 import os
 import signal
-import threading
 
 import pytest
 
 import waits
+from cloud import supervisors_in
 from middlebox import Middlebox, passes
 
 UPLOADS = r"/files\?path=%2Fvm0%2F.*"
@@ -22,27 +22,6 @@ def lines(events):
 def messages(events, name):
     return [e["eventData"]["message"] for e in events
             if e["source"] == "vm0" and e["eventData"]["event"] == name]
-
-
-def supervisors_in(sandbox):
-    """Pids of the supervisor in a sandbox: the one that is no child of another."""
-    found = [pid for pid in waits.processes_with("supervise") if in_box(pid, sandbox)]
-    return [pid for pid in found if b"--remote" in cmdline(pid)]
-
-
-def cmdline(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
-
-
-def in_box(pid, sandbox):
-    try:
-        return os.stat(f"/proc/{pid}/root").st_ino == os.stat(sandbox.box.root).st_ino
-    except OSError:
-        return False
 
 
 def check_whole(cloud, vm0, run_id, count):
@@ -197,7 +176,6 @@ def test_row_SandboxUploadFails(cloud, vm0, fault):
     ("POST", "/process.Process/SendInput", {"lose": "answer"}),
     ("POST", "/process.Process/SendInput", {"status": 500}),
     ("POST", "/sandboxes/.*/timeout", {"status": 500}),
-    ("POST", "/sandboxes/.*/timeout", {"status": 404}),  # it was paused: connecting wakes it
     ("DELETE", "/sandboxes/.*", {"status": 500}),
     ("DELETE", "/sandboxes/.*", {"lose": "answer"}),
 ])
@@ -212,17 +190,6 @@ def test_row_SandboxCallFails(cloud, vm0, method, path, fault):
     folder = vm0.run_dir(run_id)
     waits.until("it is tidy", lambda: not os.path.exists(os.path.join(folder, "sandbox.json")))
     assert made.times == 0 or "Start" in path or "timeout" in path
-
-
-def test_e2b_that_does_not_answer_is_asked_again(clock, cloud, vm0):
-    cloud.serve()
-    held = cloud.e2b.faults.add("POST", "/sandboxes", hold=threading.Event(), lose="request")
-    run_id = cloud.create(count_to(2))
-    waits.until("it was asked", lambda: held.times == 0)
-    clock.advance(60)
-    with clock.flow():
-        assert lines(vm0.wait_end(run_id)[0]) == ["0", "1"]
-    held.hold.set()
 
 
 def test_row_SandboxStreamCut(cloud, vm0):

@@ -152,6 +152,9 @@ asio::awaitable<Care::Next> Care::Decide(const Known& known) {
 }
 
 asio::awaitable<Care::Next> Care::DecideAlone(const Known& known) {
+  if (known && !known->started && cloud_.is_waiting(known->attempt)) {
+    co_return co_await LaunchWaiting(known->attempt);
+  }
   FreePlace();
   const auto started = FindStartedAttempt(dir_);
   if (known && !known->started && !started) {
@@ -399,6 +402,15 @@ asio::awaitable<Care::Next> Care::LaunchInCloud(client::ClaimAnswer claim, agent
   }
   co_await CompleteUnstarted(std::move(claim), error.message);
   co_return Next::kDone;
+}
+
+asio::awaitable<Care::Next> Care::LaunchWaiting(int attempt) {
+  co_await Introduce(context_, neighbours_.server(), dir_);
+  if (context_.stop.stopped()) co_return Next::kDone;
+  auto claim = cloud_.ReadClaim();
+  auto run = dir_.ReadSpec();
+  if (claim && run) co_return co_await LaunchInCloud(std::move(*claim), std::move(run->spec));
+  co_return co_await GiveBack(attempt, "the server does not know its attempt any more");
 }
 
 asio::awaitable<void> Care::AttendSandbox() {

@@ -77,6 +77,8 @@ class Care {
   asio::awaitable<Next> LaunchPrepared(int attempt);
   // The same in a sandbox elsewhere.
   asio::awaitable<Next> LaunchInCloud(client::ClaimAnswer claim, agent::RunSpec spec);
+  // What an earlier runner had prepared for one.
+  asio::awaitable<Next> LaunchWaiting(int attempt);
   Result<agent::RunSpec> CheckSpec(const client::ClaimAnswer& claim);
   Status ChooseUid();
   Status TakeLock();

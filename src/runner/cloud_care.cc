@@ -39,6 +39,21 @@ bool CloudCare::is_gone() const {
   return note && note->state == SandboxNote::State::kGone;
 }
 
+bool CloudCare::is_waiting(int attempt) const {
+  if (!context_.options.cloud) return false;
+  const auto note = ReadSandboxNote(dir_);
+  if (!note || *note) return false;
+  const auto run = dir_.ReadSpec();  // written last
+  return run && run->spec.sandbox == agent::kCloudSandbox && run->attempt == attempt;
+}
+
+Result<client::ClaimAnswer> CloudCare::ReadClaim() const {
+  VM0_ASSIGN(const auto run, dir_.ReadSpec());
+  VM0_ASSIGN(auto token, dir_.ReadToken());
+  return client::ClaimAnswer{
+      .run_id = run.run_id, .attempt = run.attempt, .token = std::move(token), .spec = {}};
+}
+
 bool CloudCare::MayOwn(const std::string& sandbox_id) const {
   if (is_making_) return true;
   // One that can't be read may name it.
@@ -76,16 +91,17 @@ asio::awaitable<std::optional<os::ExitStatus>> CloudCare::Attend(client::RunnerC
 }
 
 asio::awaitable<void> CloudCare::Remove() {
+  // Also of a run that has come to no sandbox.
+  for (const auto* archive : {kWorkspaceArchive, kResultArchive}) {
+    (void)os::Remove(dir_.path() / archive);
+  }
   const auto note = NoteOf(dir_);
   if (!note) co_return;
   // Before the note goes: what it names would be nobody's then.
   if (note->state != SandboxNote::State::kGone) co_await DeleteSandbox(note->sandbox.id);
   if (context_.stop.stopped()) co_return;
   (void)os::FaultFails("cloud.removed");
-  for (const auto& path :
-       {dir_.path() / kWorkspaceArchive, dir_.path() / kResultArchive, SandboxNotePath(dir_)}) {
-    (void)os::Remove(path);
-  }
+  (void)os::Remove(SandboxNotePath(dir_));
 }
 
 asio::awaitable<void> CloudCare::DeleteSandbox(std::string id) {

@@ -27,12 +27,17 @@ class CloudCare {
   // Whether a sandbox of that id may be its own: the one that it notes, or any while one is made.
   bool MayOwn(const std::string& sandbox_id) const;
 
+  // An attempt that was prepared for a sandbox and has none yet: its runner ended while it waited
+  // for E2B. The next one goes on with it, as nothing was tried that could count against the run.
+  bool is_waiting(int attempt) const;
+  // Its claim, which another runner made. Blocks.
+  Result<client::ClaimAnswer> ReadClaim() const;
   // See CloudLaunch::Run.
   asio::awaitable<Status> Launch(client::ClaimAnswer claim, agent::RunSpec spec);
   // Until it is not open any more, or the runner stops: how its supervisor ended, where somebody
   // has heard it.
   asio::awaitable<std::optional<os::ExitStatus>> Attend(client::RunnerClient& server);
-  // The sandbox, then the note. Tries until E2B answers or the runner stops.
+  // The archives, the sandbox, then the note. Tries until E2B answers or the runner stops.
   asio::awaitable<void> Remove();
 
  private:
