@@ -52,7 +52,7 @@ class Arena:
         self._fault_file = os.path.join(self._fault_folder, "armed")
         self.world.env["VM0_FAULT_FILE"] = self._fault_file
         self._armed_action = None
-        self.progress = Progress()
+        self.progress = self._make_progress()
         self.problems = []  # of the server: it died without being killed
         watch_renames(self._fault_folder, self._take_fired)
         self._serving = threading.RLock()  # held while the server is away on purpose
@@ -65,10 +65,22 @@ class Arena:
         self.aside = os.path.join(self.world.data_dir, "aside")
         os.mkdir(self.aside)
         self.gate = Gate(self.world.data_dir, self.progress.move)
-        self.world.serve()
+        self._serve()
         self.token = self.world.token
         self._stand()
-        self.config_id = self.world.create_config()
+        self.config_id = self._create_config()
+
+    # What is different where runs go to sandboxes elsewhere (cloud_arena.py).
+
+    @staticmethod
+    def _make_progress():
+        return Progress()
+
+    def _serve(self):
+        self.world.serve()
+
+    def _create_config(self):
+        return self.world.create_config()
 
     # The armed fault
 

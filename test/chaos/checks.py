@@ -20,7 +20,8 @@ DATABASE = ("vm0.db", "vm0.db-wal")
 LEFT_FILES = ("spec.json", "token", "spool", "uid", "tmp")
 # When power takes the removal back, and nobody can tell them from those that were left for people.
 COMES_BACK = ("spool", "token")
-KILLS_OF_SUPERVISOR = {"supervisor", "power"}
+KILLS_OF_SUPERVISOR = {"supervisor", "power", "sandbox"}
+TAKES_SPOOL = {"power", "sandbox"}
 KILLS_OF_AGENT = {"agent", "launcher", "inside", *KILLS_OF_SUPERVISOR}
 
 Stored = collections.namedtuple("Stored", "events ends run")
@@ -32,7 +33,7 @@ class Verdict:
     def __init__(self):
         self.counts = collections.Counter()
         self.texts = []
-        self.events = 0
+        self.events = self.workspaces = 0
 
     def found(self, kind, text, count=1):
         if count:
@@ -79,7 +80,7 @@ def check_run(arena, database, run, verdict, unprepared_allowed):
     _check_numbers(name, stored, verdict)
     for reader in run.readers:
         _check_reader(name, reader, stored, verdict)
-    if "power" not in run.suffered:  # which takes from the spool what nobody was told
+    if not run.suffered & TAKES_SPOOL:  # with what nobody was told
         _check_spool(name, run, stored, verdict)
     _check_end(name, run, stored, verdict, unprepared_allowed)
     _check_marks(name, run, stored, verdict)
@@ -204,17 +205,17 @@ def _check_logs(name, run, stored, verdict):
                       f"exit {code}")
 
 
-def check_left(arena, runs, verdict):
+def check_left(arena, runs, verdict, files=LEFT_FILES, bound=BOUND_SECONDS):
     """Nothing of the round is left: no process, no file, no control group."""
     for run in runs:
         folder = arena.world.run_dir(run.run_id)
-        for name in LEFT_FILES:
+        for name in files:
             if "power" in run.suffered and name in COMES_BACK:
                 continue
             path = os.path.join(folder, name)
             try:
                 if os.path.isdir(folder):
-                    waits.wait_path(path, lambda path: not os.path.lexists(path), BOUND_SECONDS)
+                    waits.wait_path(path, lambda path: not os.path.lexists(path), bound)
             except waits.Hang:
                 verdict.found("wrong", f"{path} is left over")
     ids = [run.run_id for run in runs]
@@ -223,7 +224,7 @@ def check_left(arena, runs, verdict):
         if not any(run_id in command or mentions(pid, run_id) for run_id in ids):
             continue
         try:
-            waits.wait_gone(pid, BOUND_SECONDS)
+            waits.wait_gone(pid, bound)
         except waits.Hang:
             verdict.found("survivors", f"process {pid}: {command}")
     for group in groups_of(ids):

@@ -52,6 +52,16 @@ POINTS = {
     "file.sync_directory": ("both", FAIL),
 }
 
+# The way into a sandbox elsewhere and back.
+POINTS_OF_SANDBOXES = {
+    "cloud.created": ("server", CRASH),
+    "cloud.noted": ("server", CRASH),
+    "cloud.launched": ("server", CRASH),
+    "supervisor.packed": ("supervisor", CRASH),
+    "cloud.fetched": ("server", CRASH),
+    "cloud.removed": ("server", CRASH),
+}
+
 # Passed only by commands that are no part of a run's way.
 POINTS_OF_COMMANDS = {
     "store.copied": ("server", CRASH),

@@ -18,7 +18,8 @@ _IN_MOVED_TO = 0x80
 class Progress:
     """Counts the events that readers have seen, and everything that moves."""
 
-    def __init__(self):
+    def __init__(self, silence=SILENCE_SECONDS):
+        self._silence = silence
         self._changed = threading.Condition()
         self._events = 0
         self._moves = 0
@@ -29,9 +30,9 @@ class Progress:
         with self._changed:
             self._events, self._live = 0, runs
 
-    def saw_event(self):
+    def saw_event(self, weight=1):
         with self._changed:
-            self._events += 1
+            self._events += weight
             self._moves += 1
             self._changed.notify_all()
 
@@ -72,7 +73,7 @@ class Progress:
             while not (reached() or self._fired or self._live <= 0):
                 before = self._moves
                 self._changed.wait_for(lambda: self._moves != before or reached() or self._fired
-                                       or self._live <= 0, SILENCE_SECONDS)
+                                       or self._live <= 0, self._silence)
                 if self._moves == before:
                     break
             return bool(self._fired)

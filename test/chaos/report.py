@@ -12,7 +12,7 @@ class Report:
     def __init__(self, options):
         self._options = options
         self._start = time.monotonic()
-        self._rounds = self._runs = self._events = 0
+        self._rounds = self._runs = self._events = self._workspaces = 0
         self.failed = False
         self._faults = collections.Counter()
         self._counts = collections.Counter()
@@ -21,6 +21,7 @@ class Report:
         self._rounds += 1
         self._runs += len(round_.runs)
         self._events += verdict.events
+        self._workspaces += verdict.workspaces
         self._faults += round_.faults.counts
         self._counts += verdict.counts
         if self._options.verbose or verdict.counts:
@@ -34,7 +35,7 @@ class Report:
 
     def broke(self, number):
         self.failed = True
-        print(f"round {number} failed; again: ./dev chaos --seed {self._options.seed} "
+        print(f"round {number} failed; again: ./dev chaos {'--e2b ' * self._options.e2b}--seed {self._options.seed} "
               f"--first {number} --rounds 1", flush=True)
 
     @staticmethod
@@ -49,7 +50,8 @@ class Report:
         seconds = time.monotonic() - self._start
         print(f"chaos: seed {self._options.seed}, {self._rounds} rounds in {seconds:.0f} s, "
               f"{self._runs} runs, {sum(self._faults.values())} faults, "
-              f"{self._events} events checked")
+              f"{self._events} events"
+              f"{f' and {self._workspaces} workspaces' * self._options.e2b} checked")
         for kind, count in sorted(self._faults.items()):
             print(f"  {count:5} {kind}")
         print(", ".join(f"{self._counts[kind]} {kind}" for kind in COUNTED))

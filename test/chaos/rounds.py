@@ -10,26 +10,31 @@ from faults import Faults, plan_faults
 from runs import Run
 
 ATTENTION_MOVES = 6
-DRAMA_CHANCE = 0.1
 
 
 class Round:
     """The plan is decided by seed and number alone; what the scheduler makes of it is not."""
 
+    plan_type, run_type, faults_type = AgentPlan, Run, Faults
+    runs_at_once = (3, 6)
+    drama_chance = 0.1
+
     def __init__(self, arena, seed, number):
         rng = seeded(seed, number)
-        drama = rng.choice(DRAMAS) if rng.random() < DRAMA_CHANCE else None
-        plans = [AgentPlan(rng, f"{number}-{n}") for n in range(rng.randint(3, 6))]
-        events = sum(plan.events for plan in plans)
+        drama = rng.choice(DRAMAS) if rng.random() < self.drama_chance else None
+        plans = [self.plan_type(rng, f"{number}-{n}") for n in range(rng.randint(*self.runs_at_once))]
         if drama:
             for plan in plans:
                 drama.suit(plan, rng)
-        self.steps = [] if drama else plan_faults(
-            rng, len(plans), events, arena.kind)
-        self._arena = arena
-        self.runs = [Run(arena, plan, seeded(seed, plan.name)) for plan in plans]
-        self.faults = Faults(arena, self.runs)
+        self.steps = [] if drama else self.plan_faults(rng, plans, arena.kind)
+        self.arena = arena
+        self.runs = [self.run_type(arena, plan, seeded(seed, plan.name)) for plan in plans]
+        self.faults = self.faults_type(arena, self.runs)
         self._drama = drama(arena, self.faults, self.runs) if drama else None
+
+    @staticmethod
+    def plan_faults(rng, plans, kind):
+        return plan_faults(rng, len(plans), sum(plan.events for plan in plans), kind)
 
     def play(self):
         """Plays it; gives the verdict."""
@@ -42,7 +47,7 @@ class Round:
             return verdict
 
     def _disturb(self):
-        self._arena.progress.begin(len(self.runs))
+        self.arena.progress.begin(len(self.runs))
         early = [step for step in self.steps if step.due < 0]
         for step in early:
             self.faults.do(step)
@@ -55,11 +60,15 @@ class Round:
         for step in self.steps[len(early):]:
             self._reach(step.due)
             self.faults.do(step)
-        self._reach(sum(run.plan.events for run in self.runs))
+        self._reach(self.last_moment())
         self.faults.end()
 
+    def last_moment(self):
+        """When no more faults are due."""
+        return sum(run.plan.events for run in self.runs)
+
     def _reach(self, events):
-        while self._arena.progress.reach(events):
+        while self.arena.progress.reach(events):
             self.faults.attend(ATTENTION_MOVES)
 
     def _check(self):
@@ -70,13 +79,16 @@ class Round:
                 ended.append(run)
                 continue
             verdict.found("stuck", f"run {run.plan.name} ({run.run_id}) does not end "
-                          f"within {waits.HANG_SECONDS} s")
+                          f"within {run.bound} s")
         self.faults.end()  # what fired in the meantime
-        with open_store(self._arena) as database:
+        with open_store(self.arena) as database:
             for run in ended:
-                check_run(self._arena, database, run, verdict, self.faults.server_failed)
-        check_left(self._arena, ended, verdict)
-        check_server(self._arena, verdict)
+                check_run(self.arena, database, run, verdict, self.faults.server_failed)
+        self.check_rest(ended, verdict)
+        check_server(self.arena, verdict)
         for run in self.runs:
             run.close()
         return verdict
+
+    def check_rest(self, ended, verdict):
+        check_left(self.arena, ended, verdict)

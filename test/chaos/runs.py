@@ -17,6 +17,8 @@ AGENT_SOURCES = ("agent", "stdout", "stderr")
 
 
 class Run:
+    bound = waits.HANG_SECONDS  # for its end, when nothing goes wrong any more
+
     def __init__(self, arena, plan, rng):
         self.arena = arena
         self.plan = plan
@@ -34,7 +36,7 @@ class Run:
         self._hold = None  # the stage that it must not go beyond
         self._spools = {}  # inode → a second name of it
         self._cancelled = threading.Event()
-        self._folder = os.path.join(arena.world.files, plan.name)
+        self.folder = os.path.join(arena.world.files, plan.name)
         self._gate = None
         self.mark = self._prepare_mark()
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -45,10 +47,10 @@ class Run:
         """The file that each started agent adds a mark to; None when it could not be seen."""
         if self.plan.own_folder:
             return None
-        os.mkdir(self._folder)
-        os.chmod(self._folder, 0o777)
-        self._gate = waits.Gate(os.path.join(self._folder, "go"))
-        return os.path.join(self._folder, "mark")
+        os.mkdir(self.folder)
+        os.chmod(self.folder, 0o777)
+        self._gate = waits.Gate(os.path.join(self.folder, "go"))
+        return os.path.join(self.folder, "mark")
 
     def _request(self):
         body = {"agentConfigId": self.arena.config_id, "sandbox": "none", "network": "full",
@@ -58,7 +60,7 @@ class Run:
         if self.plan.own_folder:
             steps = self.plan.steps(None, "go")
         elif self.plan.boxed:
-            body["workspace"] = {"path": self._folder, "mode": "rw"}
+            body["workspace"] = {"path": self.folder, "mode": "rw"}
             steps = self.plan.steps("mark", "go")
         else:
             steps = self.plan.steps(self.mark, self._gate.path)
@@ -180,13 +182,17 @@ class Run:
         """A second name for the run's spool, so that what was in it can be compared at the end."""
         if self.run_id is None:
             return
-        path = os.path.join(self.arena.world.run_dir(self.run_id), "spool")
-        with contextlib.suppress(OSError):
-            inode = os.stat(path).st_ino
-            if inode not in self._spools:
-                kept = os.path.join(self.arena.aside, f"{self.plan.name}.{len(self._spools)}")
-                os.link(path, kept)
-                self._spools[inode] = kept
+        for folder in self._spool_folders():
+            path = os.path.join(folder, "spool")
+            with contextlib.suppress(OSError):
+                inode = os.stat(path).st_ino
+                if inode not in self._spools:
+                    kept = os.path.join(self.arena.aside, f"{self.plan.name}.{len(self._spools)}")
+                    os.link(path, kept)
+                    self._spools[inode] = kept
+
+    def _spool_folders(self):
+        return [self.arena.world.run_dir(self.run_id)]
 
     # After
 
@@ -209,8 +215,8 @@ class Run:
 
     def await_end(self):
         """Whether it came within the bound."""
-        self.thread.join(waits.HANG_SECONDS)
-        return bool(self.readers) and all(readers.join(reader) for reader in self.readers)
+        self.thread.join(self.bound)
+        return bool(self.readers) and all(readers.join(reader, self.bound) for reader in self.readers)
 
     def close(self):
         for reader in self.readers:

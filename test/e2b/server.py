@@ -162,6 +162,10 @@ class ApiServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that was killed
+            super().handle_error(request, client_address)
+
 
 class E2bServer:
     """Both ports on 127.0.0.1, chosen by the kernel unless given."""
