@@ -5,6 +5,7 @@ back, the server."""
 import json
 import os
 import signal
+import threading
 
 import pytest
 
@@ -176,6 +177,7 @@ def test_row_SandboxUploadFails(cloud, vm0, fault):
     ("POST", "/process.Process/SendInput", {"lose": "answer"}),
     ("POST", "/process.Process/SendInput", {"status": 500}),
     ("POST", "/sandboxes/.*/timeout", {"status": 500}),
+    ("POST", "/sandboxes/.*/timeout", {"status": 404}),  # it was paused: connecting wakes it
     ("DELETE", "/sandboxes/.*", {"status": 500}),
     ("DELETE", "/sandboxes/.*", {"lose": "answer"}),
 ])
@@ -190,6 +192,17 @@ def test_row_SandboxCallFails(cloud, vm0, method, path, fault):
     folder = vm0.run_dir(run_id)
     waits.until("it is tidy", lambda: not os.path.exists(os.path.join(folder, "sandbox.json")))
     assert made.times == 0 or "Start" in path or "timeout" in path
+
+
+def test_e2b_that_does_not_answer_is_asked_again(clock, cloud, vm0):
+    cloud.serve()
+    held = cloud.e2b.faults.add("POST", "/sandboxes", hold=threading.Event(), lose="request")
+    run_id = cloud.create(count_to(2))
+    waits.until("it was asked", lambda: held.times == 0)
+    clock.advance(60)
+    with clock.flow():
+        assert lines(vm0.wait_end(run_id)[0]) == ["0", "1"]
+    held.hold.set()
 
 
 def test_row_SandboxStreamCut(cloud, vm0):

@@ -389,5 +389,59 @@ TEST(CreateRun, AnExternalRunNeedsNothingAndKeepsNoSecrets) {
   }
 }
 
+// A server that rents sandboxes, and a caller without power over the host.
+RunPolicy CloudPolicy() {
+  RunPolicy policy = {Unsandboxed::kRefused, FindNoSandbox, false};
+  policy.find_sandbox = [](const std::string& name) -> Result<agent::Enforceable> {
+    if (name == "e2b") return agent::Enforceable{};
+    return Fail(Code::kNotFound, "none");
+  };
+  return policy;
+}
+
+TEST(CreateRun, InTheCloudHasItsTemplateAndAnOpenNetworkAndNeedsNoPowerOverTheHost) {
+  const ChosenAgent agent = Command(R"(,"image":"mine","network":"full")");
+  const auto run = MakeRun(Request(R"("sandbox":"e2b")"), agent, CloudPolicy());
+  ASSERT_TRUE(run) << run.error().message;
+  const agent::RunSpec spec = SpecOf(*run);
+  EXPECT_EQ(spec.sandbox, "e2b");
+  EXPECT_EQ(spec.image, "mine");
+  EXPECT_EQ(spec.network, "full");
+  EXPECT_FALSE(spec.host_scope);
+}
+
+TEST(CreateRun, InTheCloudRefusesWhatOnlyTheHostHas) {
+  RunPolicy host = CloudPolicy();
+  host.host_scope = true;
+  const struct {
+    const char* request;
+    const char* config;
+    Code code;
+    const char* words;
+  } cases[] = {
+      {R"("workspace":{"path":"/w","mode":"rw"})", "", Code::kBadRequest, "must be copy"},
+      {R"("workspace":{"path":"/w","mode":"ro"})", "", Code::kBadRequest, "must be copy"},
+      {R"("binary":"/x")", "", Code::kBadRequest, "binary has no meaning"},
+      {R"("network":"allowlist")", "", Code::kSandboxUnavailable, "with sandbox e2b"},
+      {R"("timeout":5)", R"(,"network":"none")", Code::kSandboxUnavailable, "with sandbox e2b"},
+      {R"("allow":["example.com"])", "", Code::kSandboxUnavailable, "with sandbox e2b"},
+      {R"("timeout":5)", R"(,"limits":{"memory":"4GiB"})", Code::kSandboxUnavailable,
+       "limits.memory can't be enforced"},
+  };
+  for (const auto& each : cases) {
+    const auto request = Request(R"("sandbox":"e2b",)" + std::string(each.request));
+    const auto refused = MakeRun(request, Command(each.config), host);
+    ASSERT_FALSE(refused) << each.request;
+    EXPECT_EQ(refused.error().code, each.code) << each.request;
+    EXPECT_THAT(refused.error().message, HasSubstr(each.words));
+  }
+  EXPECT_TRUE(MakeRun(Request(R"("sandbox":"e2b","workspace":{"path":"/w"})"), Command(), host));
+  EXPECT_EQ(
+      MakeRun(Request(R"("sandbox":"e2b","workspace":{"path":"/w"})"), Command(), CloudPolicy())
+          .error()
+          .code,
+      Code::kForbidden);
+}
+
 }  // namespace
 }  // namespace vm0::api

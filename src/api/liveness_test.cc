@@ -50,6 +50,22 @@ TEST(Activity, TellsWhenASupervisorWasLastHeardOf) {
   EXPECT_EQ(activity(run.id), "-");
 }
 
+TEST(Activity, TellsWhatARunWaitsForBeforeItsAgentRuns) {
+  Stack stack;
+  const Stack::ClaimedRun run = stack.Claim();
+  const auto show = [&] { return stack.Get("/api/agent/runs/" + run.id, stack.alice).body; };
+  EXPECT_THAT(show(), Not(HasSubstr("activity")));
+  stack.Post(kHook + "heartbeat", R"({"preparing":"a sandbox"})", run.token);
+  EXPECT_THAT(show(), HasSubstr(R"("activity":{"preparing":"a sandbox","lastHeardAt":)"));
+  EXPECT_THAT(stack.Post(kHook + "heartbeat", R"({"preparing":7})", run.token),
+              IsError(400, "BAD_REQUEST"));
+  EXPECT_THAT(stack.Post(kHook + "heartbeat", R"({"preparing":")" + std::string(501, 'x') + "\"}",
+                         run.token),
+              IsError(400, "BAD_REQUEST"));
+  stack.Post(kHook + "start", R"({"v":1})", run.token);
+  EXPECT_THAT(show(), Not(HasSubstr("preparing")));
+}
+
 TEST(Activity, OfAnExternalRunIsItsLastEventAlone) {
   Stack stack;
   const std::string id = stack.CreateExternalRun();

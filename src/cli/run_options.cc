@@ -140,7 +140,7 @@ void RunArguments::Declare(ArgumentParser& parser) {
   parser.Flag("-d,--detach", detach, "Print the run's id and leave");
   parser.Text("--timeout", timeout, "DURATION", "End the run after 30m, 2h, 90 (seconds)");
   parser.Text("--sandbox", sandbox, "NAME",
-              "How the agent is isolated; today only by none, which is no isolation");
+              "How the agent is isolated: bubblewrap (default), e2b (in the cloud), none");
   parser.Text("--network", network, "NAME", "none, allowlist or full");
   parser.List("--allow", allow, "RULE",
               "A host that the agent may reach, as example.com:443; in place of the config's list");

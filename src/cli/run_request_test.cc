@@ -133,6 +133,16 @@ TEST_F(RunRequestTest, SendsTheProgramThatIsOnOurPath) {
   EXPECT_FALSE(elsewhere->body.contains("binary"));
 }
 
+TEST_F(RunRequestTest, NeedsNoProgramHereForASandboxElsewhere) {
+  RunOptions options = OptionsOf();
+  options.sandbox = "e2b";
+  const auto request =
+      MakeRunRequest(options, AgentOf("claude-code"),
+                     Environment(Variables{{"ANTHROPIC_API_KEY", "k"}}), Distance::kSameMachine);
+  ASSERT_TRUE(request.has_value()) << request.error().message;
+  EXPECT_FALSE(request->body.contains("binary"));
+}
+
 TEST_F(RunRequestTest, AConfigsBinaryIsLeftToTheServer) {
   auto agent = AgentOf("claude-code");
   agent.config.binary = "/opt/claude";

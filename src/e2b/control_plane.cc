@@ -130,7 +130,15 @@ asio::awaitable<Status> ControlPlane::Find(std::string id) {
 }
 
 asio::awaitable<Status> ControlPlane::SetTimeout(std::string id, Seconds timeout) {
-  auto request = MakeRequest("POST", PathOf(id) + "/timeout");
+  return PostTimeout(PathOf(id) + "/timeout", timeout);
+}
+
+asio::awaitable<Status> ControlPlane::Connect(std::string id, Seconds timeout) {
+  return PostTimeout(PathOf(id) + "/connect", timeout);
+}
+
+asio::awaitable<Status> ControlPlane::PostTimeout(std::string target, Seconds timeout) {
+  auto request = MakeRequest("POST", std::move(target));
   request.headers.Set("Content-Type", "application/json");
   const json::object body{{"timeout", timeout.count()}};
   request.body = ToJson(json::value(body));

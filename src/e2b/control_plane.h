@@ -55,12 +55,15 @@ class ControlPlane {
   asio::awaitable<Status> Find(std::string id);
   // It lives for so long from now on. Longer than the account allows is kBadRequest.
   asio::awaitable<Status> SetTimeout(std::string id, Seconds timeout);
+  // The same for one that may have been paused: it goes on then.
+  asio::awaitable<Status> Connect(std::string id, Seconds timeout);
   // Ends it at once. One that is gone already is fine.
   asio::awaitable<Status> Delete(std::string id);
   // Ends what is under way (kUnreachable).
   void Close() { http_.Close(); }
 
  private:
+  asio::awaitable<Status> PostTimeout(std::string target, Seconds timeout);
   http::Request MakeRequest(std::string method, std::string target) const;
   asio::awaitable<Result<http::Response>> Call(http::Request request);
 

@@ -139,8 +139,9 @@ asio::awaitable<Status> CloudWatch::Listen(e2b::ProcessStream& stream) {
   }
 }
 
+// One that somebody has paused is not gone, though it has no timeout and its envd no answer.
 asio::awaitable<bool> CloudWatch::IsGone() {
-  const Status found = co_await control_.Find(note_.sandbox.id);
+  const Status found = co_await control_.Connect(note_.sandbox.id, kSandboxLease);
   is_gone_ = is_gone_ || IsMissing(found);
   co_return is_gone_;
 }
@@ -164,7 +165,7 @@ asio::awaitable<void> CloudWatch::Extend() {
     Log(dir_.run_id(), "its sandbox could not be given more time: " + extended.error().message);
     co_return;
   }
-  is_gone_ = true;
+  if (!co_await IsGone()) co_return;
   envd_.Close();
   if (stream_ != nullptr) stream_->Close();
 }
