@@ -46,10 +46,12 @@ Result<ProcessEvent> ParseOutput(const json::object& data) {
   return Output{};
 }
 
-int ExitCodeOf(const json::object& end) {
-  // Absent means 0: that is how protobuf writes JSON.
+Result<int> ExitCodeOf(const json::object& end) {
   const auto code = IntField(end, "exitCode");
-  return code && *code ? static_cast<int>(**code) : 0;
+  if (!code) return Fail(StrangeAnswer(code.error().message));
+  // Absent means 0: that is how protobuf writes JSON.
+  if (!std::in_range<int>(code->value_or(0))) return Fail(StrangeAnswer("exitCode is too large"));
+  return static_cast<int>(code->value_or(0));
 }
 
 }  // namespace
@@ -68,8 +70,8 @@ Result<std::optional<ProcessEvent>> ParseProcessEvent(std::string_view message) 
     return output;
   }
   if (const json::object* end = ObjectMember(*event, "end")) {
-    std::string status(StringMember(*end, "status").value_or(""));
-    return Ended{ExitCodeOf(*end), std::move(status)};
+    VM0_ASSIGN(const int exit_code, ExitCodeOf(*end));
+    return Ended{exit_code, std::string(StringMember(*end, "status").value_or(""))};
   }
   return std::nullopt;
 }
