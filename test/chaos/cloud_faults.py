@@ -2,6 +2,7 @@
 """What goes wrong in a round whose runs go to sandboxes: the server, the gate, as in other rounds; sandboxes and what
 is in them; E2B's answers."""
 
+import signal
 import threading
 
 import waits
@@ -9,7 +10,7 @@ from cloud import AGENT, cmdline, in_box, supervisors_in
 from faults import PLANNERS, Faults, Step
 from points import POINTS, POINTS_OF_SANDBOXES
 
-KINDS = {"kill": 45, "freeze": 6, "point": 30, "gate": 14, "stop_server": 4, "away": 8, "e2b": 60}
+KINDS = {"kill": 45, "freeze": 6, "point": 30, "gate": 14, "stop_server": 4, "away": 8, "strand": 12, "e2b": 60}
 PROCESSES = {"server": 3, "supervisor": 3, "agent": 1, "sandbox": 3}
 # Supervisors in sandboxes do not see the armed fault.
 POINTS_OF_SERVER = [name for name, (who, _) in POINTS.items() if who != "supervisor"]
@@ -54,6 +55,10 @@ def _plan_freeze(rng, due, run, moments):
             Step(due + rng.randint(1, moments // 4), f"thaw {process}", run, None)]
 
 
+def _plan_strand(_rng, due, run, _moments):
+    return [Step(due, "strand supervisor", run, None)]
+
+
 def _plan_point(rng, due, run, _):
     name = rng.choice(POINTS_OF_RUNNER * 4 + POINTS_OF_SERVER)
     return [Step(due if rng.random() < 0.7 else -1, f"point {name}:{rng.choice(['crash', 'crash', 'hang', 'stop'])}",
@@ -79,7 +84,8 @@ def _plan_e2b(rng, due, run, moments):
     return steps
 
 
-OWN_PLANNERS = {"kill": _plan_kill, "freeze": _plan_freeze, "point": _plan_point, "e2b": _plan_e2b}
+OWN_PLANNERS = {"kill": _plan_kill, "freeze": _plan_freeze, "point": _plan_point, "strand": _plan_strand,
+                "e2b": _plan_e2b}
 
 
 class CloudFaults(Faults):
@@ -106,6 +112,18 @@ class CloudFaults(Faults):
         if process == "sandbox":
             return self._end_sandbox(step)
         return super()._kill(process, step)
+
+    def _strand(self, process, step):
+        """It dies with events that it could not ship: the server stands still while its agent goes on."""
+        server = self._pid("server", None)
+        waits.kill(server, signal.SIGSTOP)
+        try:
+            for run in self._runs[step.target:] + self._runs[:step.target]:
+                if self._pid(process, run) and run.get_ahead():
+                    return self._kill(process, step._replace(target=self._runs.index(run)))
+            return False
+        finally:
+            waits.kill(server, signal.SIGCONT)
 
     def _end_sandbox(self, step):
         for run in self._runs[step.target:] + self._runs[:step.target]:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run in a sandbox: like other runs, with a workspace that goes there and comes back."""
 
+import contextlib
 import json
 import os
 
 import waits
 from runs import Run
+
+AHEAD_SECONDS = 2  # a supervisor may stand still
 
 
 class CloudRun(Run):
@@ -33,6 +36,21 @@ class CloudRun(Run):
     def _spool_folders(self):
         return [os.path.join(sandbox.box.root, "vm0", self.run_id)
                 for sandbox in self.arena.sandboxes_of(self.run_id)]
+
+    def get_ahead(self):
+        """Lets the agent on to a stage before its last one was seen, and waits for more in its spool: whether it came."""
+        spools = [os.path.join(folder, "spool") for folder in self._spool_folders()]
+        spools = [path for path in spools if os.path.exists(path)]
+        with self._pacing:
+            if not spools or self._stage >= len(self.plan.stages) - 1:
+                return False
+            self._stage += 1
+            size = os.path.getsize(spools[0])
+            self._open_gate(self.run_id)
+        with contextlib.suppress(waits.Hang, OSError):
+            waits.wait_path(spools[0], lambda path: os.path.getsize(path) > size, AHEAD_SECONDS)
+            return True
+        return False
 
     def marks(self):
         self._marks += self._bell.count()
