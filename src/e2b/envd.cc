@@ -157,7 +157,15 @@ asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Envd::OpenFile(st
 
 asio::awaitable<Result<std::string>> Envd::ReadPiece(http::ResponseStream& stream) {
   const os::Timer stall(clock_, clock_.Now() + kStall, [&stream] { stream.Close(); });
-  co_return co_await stream.Read();
+  files_.insert(&stream);
+  auto piece = co_await stream.Read();
+  files_.erase(&stream);
+  co_return piece;
+}
+
+void Envd::Close() {
+  http_->Close();
+  for (http::ResponseStream* file : files_) file->Close();
 }
 
 asio::awaitable<Result<std::string>> Envd::Read(std::string path, std::size_t limit) {

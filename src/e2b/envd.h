@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,7 @@ class Envd {
   asio::awaitable<Status> SendInput(std::string tag, std::string bytes);
   asio::awaitable<Status> Signal(std::string tag, ProcessSignal signal);
   // Ends what is under way (kUnreachable), but for streams of processes.
-  void Close() { http_->Close(); }
+  void Close();
 
  private:
   Envd(os::Clock& clock, std::unique_ptr<http::Client> http, const Sandbox& sandbox);
@@ -78,6 +79,7 @@ class Envd {
   asio::awaitable<Result<std::string>> ReadPiece(http::ResponseStream& stream);
 
   os::Clock& clock_;
+  std::set<http::ResponseStream*> files_;  // that ReadPiece waits for
   std::unique_ptr<http::Client> http_;
   std::string sandbox_id_;
   std::string access_token_;
