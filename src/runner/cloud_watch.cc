@@ -26,9 +26,15 @@ constexpr std::string_view kPacked = "packed\n";
 constexpr std::size_t kSmallFile = 1 << 20;
 constexpr int kLockedExit = 4;  // of `vm0 supervise`: the supervisor lives
 constexpr Seconds kLockCheck{30};
+constexpr std::size_t kLongestReason = 1000;  // a word is one line
 constexpr Seconds kCancelledCare{5};
 
 bool IsMissing(const Status& status) { return !status && status.error().code == Code::kNotFound; }
+
+// Our program is not there, or not whole: nothing was ever started.
+bool IsNoProgram(const Error& error) {
+  return error.code == Code::kBadRequest || error.code == Code::kNotFound;
+}
 
 }  // namespace
 
@@ -197,7 +203,7 @@ asio::awaitable<void> CloudWatch::BringHomeAlone() {
     const Error error = fetched.error();
     Log(dir_.run_id(), "its workspace: " + error.message);
     if (!e2b::IsPassing(error)) {
-      std::string reason = error.message;
+      std::string reason = error.message.substr(0, kLongestReason);
       std::ranges::replace(reason, '\n', ' ');
       co_return co_await Answer("lost " + reason + "\n");
     }
@@ -264,15 +270,15 @@ asio::awaitable<bool> CloudWatch::Collect() {
       co_await context_.Pause(kLockCheck);
       co_return false;
     }
+    // Events are not given up, whatever it is that keeps them there: a full disk here, too.
     Status fetched = Fail(Code::kUnavailable, "the sandbox does not answer");
     if (packed) fetched = co_await FetchFiles();
-    if (fetched && !note_.has_workspace) fetched = co_await FetchWorkspace();
+    const bool has_files = fetched.has_value();
+    if (has_files && !note_.has_workspace) fetched = co_await FetchWorkspace();
     if (is_over()) co_return false;
-    if (fetched || IsMissing(fetched)) co_return true;
-    if (!e2b::IsPassing(fetched.error())) {
-      Log(dir_.run_id(), "its workspace can't be brought home: " + fetched.error().message);
-      co_return true;
-    }
+    if (fetched || (has_files && IsMissing(fetched))) co_return true;
+    Log(dir_.run_id(), "what it left can't be brought home: " + fetched.error().message);
+    if (has_files && !e2b::IsPassing(fetched.error())) co_return true;
     if (co_await IsGone()) co_return false;
     co_await context_.Pause(backoff.Next());
   }
@@ -287,13 +293,11 @@ asio::awaitable<std::optional<int>> CloudWatch::PackWhatIsLeft() {
                        .environment = {},
                        .tag = "vm0-pack"};
   auto stream = co_await envd_.Start(std::move(program));
-  // The program itself is not there: nothing was ever started.
-  if (!stream && !e2b::IsPassing(stream.error())) co_return 0;
+  if (!stream && IsNoProgram(stream.error())) co_return 0;
   if (!stream) co_return std::nullopt;
   for (;;) {
     auto event = co_await (*stream)->Next();
-    // It is no program yet: the same.
-    if (!event && !e2b::IsPassing(event.error())) co_return 0;
+    if (!event && IsNoProgram(event.error())) co_return 0;
     if (!event) co_return std::nullopt;
     if (const auto* end = std::get_if<e2b::Ended>(&*event)) co_return end->exit_code;
   }
