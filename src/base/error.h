@@ -73,8 +73,8 @@ struct Error {
   Code code = Code::kInternal;
   // For people: names the field or file, and says what to do. No line break at the end.
   std::string message;
-  // The number that the code speaks of: for kSequenceGap the one expected, for kCursorAhead the last,
-  // for kEventsPruned the first; of a refusal of E2B the seconds to wait. Field `number` on the wire.
+  // The number that the code speaks of: of kSequenceGap the one expected, kCursorAhead the last,
+  // kEventsPruned the first; of a refusal of E2B seconds to wait. Field `number` on the wire.
   std::optional<std::int64_t> number = std::nullopt;
 
   bool operator==(const Error&) const = default;
